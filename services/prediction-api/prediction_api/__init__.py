@@ -1,0 +1,1 @@
+"""A prediction API that follows the champion of an MLflow model registry."""

@@ -1,0 +1,32 @@
+"""The WSGI application of one worker."""
+
+import logging
+import logging.config
+import warnings
+
+from flask import Flask
+
+from prediction_api import logs, routes
+from prediction_api.observation import Observation
+from prediction_api.service import Service
+from prediction_api.settings import Settings
+
+
+def create_app(service: Service) -> Flask:
+    """The Flask application over a service, observed from the outermost layer on."""
+    app = Flask("prediction_api", static_folder=None)
+    app.extensions["prediction_api"] = service
+    routes.register(app)
+    app.wsgi_app = Observation(app.wsgi_app, service.serving, service.metrics, service.settings.max_bytes)
+    return app
+
+
+def build() -> Flask:
+    """What the server calls once in every worker: the application, serving and following."""
+    logging.config.dictConfig(logs.library_logging())
+    logging.captureWarnings(True)
+    # Models that take arrays get the columns in the signature's order, so the names are not missed.
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
+    service = Service(Settings.from_env())
+    service.start()
+    return create_app(service)

@@ -1,0 +1,79 @@
+"""A loaded model and the way from the bytes of a request to the bytes of an answer, without Flask."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from prediction_api.body import decode
+from prediction_api.identity import Identity, model_headers
+from prediction_api.problems import Problem
+from prediction_api.signature import Signature
+from prediction_api.validation import invalid, read_instances, validate
+
+#: So many classes are counted one by one; the rest as `other`.
+MAX_COUNTED_CLASSES = 100
+
+
+@dataclass(frozen=True)
+class Model:
+    """One loaded version: all that an answer needs, so that no answer can mix two versions."""
+
+    identity: Identity
+    estimator: Any
+    signature: Signature
+    loaded_at: str
+    #: Whether the model was shown to predict the same from an array as from a DataFrame.
+    takes_arrays: bool = False
+
+    @cached_property
+    def labels(self) -> tuple[str, str, str, str]:
+        """The identity's labels, made once."""
+        return self.identity.labels
+
+    @cached_property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers every answer of this model carries."""
+        return model_headers(self.labels)
+
+    @cached_property
+    def counted(self) -> dict[Any, str]:
+        """Training label to metric label; empty for a model without a flat list of classes."""
+        classes = getattr(self.estimator, "classes_", None)
+        if getattr(classes, "ndim", 0) != 1:
+            return {}
+        names = classes.tolist()[:MAX_COUNTED_CLASSES]
+        return {name: str(name).encode("utf-8", "replace").decode()[:100] for name in names}
+
+    def predict(self, table: list[list[Any]]) -> list[Any]:
+        """The label of each validated row, as Python scalars; Problem 422 if the model refuses the values."""
+        inputs = self.signature.array(table) if self.takes_arrays else self.signature.frame(table)
+        try:
+            return self.estimator.predict(inputs).tolist()
+        except (ValueError, TypeError) as error:
+            # Say, a category that was not in the training data: the values are at fault, not the service.
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            detail = f"the model refuses these values: {reason}"
+            raise invalid([{"field": "instances", "rule": "model", "row": None, "detail": detail}]) from error
+
+    def count(self, predictions: list[Any]) -> Counter[str]:
+        """How often each metric label occurs; the set of metric labels is bounded."""
+        if not self.counted:
+            return Counter({"value": len(predictions)})
+        return Counter(self.counted.get(label, "other") for label in predictions)
+
+
+def predict_body(model: Model, raw: bytes, max_rows: int) -> tuple[list[Any], bytes]:
+    """Predictions and the answer's body for a request's body; Problem says what is wrong with it."""
+    rows = read_instances(decode(raw), model.signature, max_rows)
+    predictions = model.predict(validate(rows, model.signature))
+    return predictions, encode(predictions)
+
+
+def encode(predictions: list[Any]) -> bytes:
+    """The answer's body; Problem 500 if the model gave something that JSON cannot say."""
+    try:
+        return json.dumps({"predictions": predictions}, allow_nan=False).encode()
+    except (ValueError, TypeError) as error:
+        raise Problem("unexpected", f"The model's prediction is no JSON value: {error}.") from error

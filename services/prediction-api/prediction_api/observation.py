@@ -1,0 +1,117 @@
+"""The outermost layer: reads the body, labels every answer, counts it and logs one line.
+
+It is WSGI, not Flask, so that whatever answers a request below it is seen the same way.
+"""
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from prediction_api import logs
+from prediction_api.body import read_body
+from prediction_api.identity import model_headers
+from prediction_api.metrics import Metrics
+from prediction_api.model import Model
+from prediction_api.problems import MEDIA_TYPE, Problem, document
+from prediction_api.serving import Serving
+
+RECORD = "prediction_api.record"
+ROUTES = frozenset({"/predict", "/health", "/ready", "/model", "/metrics"})
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+Headers = list[tuple[str, str]]
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Record:
+    """One request as it is answered: what the layers below need, and what the log line says."""
+
+    __slots__ = ("body", "headers", "method", "model", "request_id", "route", "rows", "started", "status")
+
+    def __init__(self, environ: dict[str, Any], model: Model | None) -> None:
+        self.started = time.perf_counter()
+        path = environ.get("PATH_INFO", "")
+        self.route = path if path in ROUTES else "other"
+        self.method = environ["REQUEST_METHOD"][:16]
+        self.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        #: The model this request is answered with; taken once.
+        self.model = model
+        self.body = b""
+        self.rows = 0
+        self.status = 500
+        self.headers: Headers = []
+
+
+class Observation:
+    """A WSGI application around another one."""
+
+    def __init__(self, application: Application, serving: Serving, metrics: Metrics, max_bytes: int) -> None:
+        self._application = application
+        self._serving = serving
+        self._metrics = metrics
+        self._max_bytes = max_bytes
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        """Answer one request."""
+        record = Record(environ, self._serving.model)
+        self._metrics.in_flight.inc()
+        try:
+            answer = self._answer(environ, record)
+        finally:
+            self._metrics.in_flight.dec()
+        self._report(record)
+        start_response(f"{record.status} ", _labelled(record))
+        return [answer]
+
+    def _answer(self, environ: dict[str, Any], record: Record) -> bytes:
+        environ[RECORD] = record
+        try:
+            record.body = read_body(environ, self._max_bytes)
+        except Problem as problem:
+            record.status = problem.status
+            record.headers = [("Content-Type", MEDIA_TYPE), *problem.headers]
+            return document(problem, record.request_id)
+        return self._call(environ, record)
+
+    def _call(self, environ: dict[str, Any], record: Record) -> bytes:
+        def start(status: str, headers: Headers, _: Any = None) -> None:
+            record.status, record.headers = int(status[:3]), headers
+
+        pieces = self._application(environ, start)
+        try:
+            return b"".join(pieces)
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+
+    def _report(self, record: Record) -> None:
+        seconds = time.perf_counter() - record.started
+        self._metrics.requests.labels(record.route, record.status).inc()
+        self._metrics.seconds.labels(record.route).observe(seconds)
+        identity = record.model.identity if record.model else None
+        logs.write(
+            "error" if record.status == 500 else "info",
+            "request",
+            request_id=record.request_id,
+            method=record.method,
+            route=record.route,
+            status=record.status,
+            ms=round(seconds * 1000, 3),
+            rows=record.rows,
+            model_version=identity and identity.version,
+            git_sha=identity and identity.git_sha,
+        )
+
+
+def _labelled(record: Record) -> Headers:
+    headers = [*record.headers, ("X-Request-Id", record.request_id)]
+    if record.route == "/predict":
+        headers += record.model.headers if record.model else model_headers()
+    return headers
+
+
+def _request_id(given: str) -> str:
+    """The client's id if it is short and plain, for it goes into headers and logs; else a new one."""
+    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex

@@ -1,0 +1,158 @@
+"""MLflow's REST API, as much of it as following a champion needs.
+
+Importing mlflow would cost seconds of start-up and most of the memory; these are six plain requests.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+
+from prediction_api.errors import Refusal, RegistryError
+from prediction_api.identity import Identity
+from prediction_api.settings import Settings
+
+ALIAS = "champion"
+NEVER = datetime.min.replace(tzinfo=UTC)
+#: Seconds to connect, and to wait for the next bytes.
+TIMEOUT = (3.05, 30)
+PAGE = 100
+CHUNK_BYTES = 1_048_576
+#: More than this is no model this service was made for.
+MAX_FILES = 1_000
+
+
+class Registry:
+    """A client of one MLflow server; every method raises RegistryError if the server fails."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.mlflow_url
+        self._model_name = settings.model_name
+        self._session = requests.Session()
+        if settings.mlflow_user:
+            self._session.auth = (settings.mlflow_user, settings.mlflow_password)
+
+    def champion(self) -> Identity | None:
+        """The champion of the model promoted last (or of MODEL_NAME); None while there is none."""
+        try:
+            models = [model for model in self._models() if _has_champion(model)]
+            if not models:
+                return None
+            name = max(models, key=_promoted_at)["name"]
+            answer = self._json("mlflow/registered-models/alias", name=name, alias=ALIAS)
+            return Identity.from_registry(answer["model_version"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RegistryError(
+                f"MLflow at {self._url} gave an answer of another form: {error!r}."
+            ) from error
+
+    def artifact_root(self, identity: Identity) -> str:
+        """Where the version's files lie behind MLflow's artifact proxy; Refusal if they lie elsewhere."""
+        answer = self._json(
+            "mlflow/model-versions/get-download-uri", name=identity.name, version=identity.version
+        )
+        uri = urlsplit(str(answer.get("artifact_uri", "")))
+        if uri.scheme != "mlflow-artifacts" or not uri.path.strip("/"):
+            raise Refusal(
+                f"its files lie at {uri.geturl()}, not behind MLflow; start MLflow with --serve-artifacts"
+            )
+        return uri.path.strip("/")
+
+    def files(self, root: str) -> list[tuple[str, int]]:
+        """Path below `root` and size in bytes of every file there; Refusal on a path that leads outside."""
+        found: list[tuple[str, int]] = []
+        folders = [""]
+        while folders:
+            for path, size in self._list(root, folders.pop()):
+                folders.append(path) if size is None else found.append((path, size))
+            if len(found) + len(folders) > MAX_FILES:
+                raise Refusal(f"it consists of more than {MAX_FILES} files")
+        if not found:
+            raise Refusal("it has no files in MLflow's artifact store")
+        return found
+
+    def download(self, root: str, path: str) -> Iterator[bytes]:
+        """The content of one file, in pieces."""
+        url = f"{self._url}/api/2.0/mlflow-artifacts/artifacts/{quote(f'{root}/{path}')}"
+        try:
+            with self._session.get(url, stream=True, timeout=TIMEOUT) as response:
+                self._check(response)
+                yield from response.iter_content(CHUNK_BYTES)
+        except requests.RequestException as error:
+            raise RegistryError(
+                f"MLflow at {self._url} broke off while sending {path}: {_cause(error)}."
+            ) from error
+
+    def _list(self, root: str, folder: str) -> Iterator[tuple[str, int | None]]:
+        answer = self._json("mlflow-artifacts/artifacts", path=f"{root}/{folder}".rstrip("/"))
+        for entry in answer.get("files", []):
+            path = PurePosixPath(folder, str(entry["path"]))
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                raise Refusal(f"its file {path} leads outside the model")
+            yield str(path), None if entry.get("is_dir") else int(entry.get("file_size", 0))
+
+    def _models(self) -> Iterator[dict[str, Any]]:
+        if self._model_name:
+            yield from self._named_model()
+            return
+        token = ""
+        while True:
+            answer = self._json("mlflow/registered-models/search", max_results=PAGE, page_token=token or None)
+            yield from answer.get("registered_models", [])
+            token = answer.get("next_page_token", "")
+            if not token:
+                return
+
+    def _named_model(self) -> Iterator[dict[str, Any]]:
+        response = self._get("mlflow/registered-models/get", name=self._model_name)
+        if response.status_code == requests.codes.not_found:
+            return
+        yield self._decode(response)["registered_model"]
+
+    def _json(self, route: str, **params: Any) -> dict[str, Any]:
+        return self._decode(self._get(route, **params))
+
+    def _get(self, route: str, **params: Any) -> requests.Response:
+        try:
+            return self._session.get(f"{self._url}/api/2.0/{route}", params=params, timeout=TIMEOUT)
+        except requests.RequestException as error:
+            raise RegistryError(f"MLflow at {self._url} does not answer: {_cause(error)}.") from error
+
+    def _decode(self, response: requests.Response) -> dict[str, Any]:
+        self._check(response)
+        try:
+            answer = response.json()
+        except requests.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise RegistryError(f"MLflow at {self._url} did not answer with JSON; is the address right?")
+        return answer
+
+    def _check(self, response: requests.Response) -> None:
+        if not response.ok:
+            said = " ".join(response.text[:300].split())
+            raise RegistryError(f"MLflow at {self._url} answered {response.status_code}: {said}")
+
+
+def _has_champion(model: dict[str, Any]) -> bool:
+    return any(alias.get("alias") == ALIAS for alias in model.get("aliases", []))
+
+
+def _promoted_at(model: dict[str, Any]) -> datetime:
+    """When the model was promoted; a tag that is missing or no time counts as never."""
+    tags = {tag.get("key"): tag.get("value") for tag in model.get("tags", [])}
+    try:
+        moment = datetime.fromisoformat(tags.get("promoted_at") or "")
+    except ValueError:
+        return NEVER
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason in one line; urllib3 wraps it three times."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error) or type(error).__name__

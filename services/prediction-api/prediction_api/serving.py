@@ -1,0 +1,59 @@
+"""What one worker serves right now, and how that changes."""
+
+from typing import Any
+
+from prediction_api import logs
+from prediction_api.errors import Refusal
+from prediction_api.identity import Identity
+from prediction_api.metrics import Metrics
+from prediction_api.model import Model
+from prediction_api.workers import Workers
+
+MLFLOW = "mlflow"
+COPY = "copy"
+
+
+class Serving:
+    """One worker's model. Readers take `model` once per request; changing it is one assignment."""
+
+    def __init__(self, metrics: Metrics, workers: Workers) -> None:
+        self.model: Model | None = None
+        #: `mlflow` once MLflow has confirmed the version, `copy` before that.
+        self.source = COPY
+        self.last_refusal: dict[str, Any] | None = None
+        self._metrics = metrics
+        self._workers = workers
+
+    @property
+    def identity(self) -> Identity | None:
+        """The version that serves, if one does."""
+        model = self.model
+        return model.identity if model else None
+
+    def swap(self, model: Model, source: str) -> None:
+        """Serve this model from the next request on."""
+        former = self.model
+        self.source = source
+        self.model = model
+        self.last_refusal = None
+        if former and former.labels != model.labels:
+            self._metrics.model_info.labels(*former.labels).set(0)
+        self._metrics.model_info.labels(*model.labels).set(1)
+        self._metrics.loaded.set_to_current_time()
+        self._metrics.swaps.labels("served").inc()
+        logs.write(
+            "info", "swap", message=f"Serving {model.identity}.", source=source, **_fields(model.identity)
+        )
+        self._workers.announce(model.identity)
+
+    def refuse(self, identity: Identity | None, refusal: Refusal) -> None:
+        """Note why a version is not served; what serves goes on serving."""
+        name, version = (identity.name, identity.version) if identity else (None, None)
+        self.last_refusal = {"name": name, "version": version, "reason": str(refusal), "at": logs.now()}
+        self._metrics.swaps.labels("refused").inc()
+        message = f"Not serving {identity or 'the copy on disk'}: {refusal}."
+        logs.write("error", "refusal", message=message, model=name, model_version=version)
+
+
+def _fields(identity: Identity) -> dict[str, str]:
+    return {"model": identity.name, "model_version": identity.version, "git_sha": identity.git_sha}
