@@ -1,0 +1,1 @@
+"""Train, judge and record one scikit-learn model."""

@@ -1,0 +1,54 @@
+"""How a task ends: one JSON object as the last line of standard output, and an exit code."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from model_training.errors import TrainingError, UnavailableError
+
+PASSED, FAILED = 0, 1
+# Neither 1 (an expected failure) nor 2 (wrong usage); the names are those of sysexits.h.
+CRASHED, UNAVAILABLE = 70, 75
+
+
+def run_task(work: Callable[[], dict[str, Any]]) -> int:
+    """Run `work`, print its result or its reason as the last line, return the exit code."""
+    with _stdout_kept_clean() as stdout:
+        code, result = _attempt(work)
+        print(json.dumps(result, allow_nan=False), file=stdout, flush=True)
+    return code
+
+
+def _attempt(work: Callable[[], dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+    try:
+        return PASSED, work()
+    except TrainingError as error:
+        return FAILED, failure(str(error))
+    except UnavailableError as error:
+        return UNAVAILABLE, failure(str(error))
+    except Exception as error:
+        logging.getLogger(__name__).exception("Unexpected error")
+        return CRASHED, failure(f"Unexpected {type(error).__name__}: {first_line(error)}")
+
+
+def failure(detail: str) -> dict[str, Any]:
+    """The result of a task that did not pass."""
+    return {"state": "failed", "detail": detail}
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, for a one-sentence report."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _stdout_kept_clean() -> Iterator[TextIO]:
+    """Yield the real standard output; whatever else is written there, now or at exit, goes to stderr."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as stdout:
+        os.dup2(2, 1)
+        yield stdout

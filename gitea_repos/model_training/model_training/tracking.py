@@ -1,0 +1,116 @@
+"""The record of a training in MLflow."""
+
+import json
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import mlflow
+import mlflow.sklearn
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature, infer_signature
+from requests.exceptions import RequestException
+from sklearn.pipeline import Pipeline
+
+from model_training.dataset import Dataset
+from model_training.errors import TrainingError, UnavailableError
+from model_training.report import first_line
+
+RESULT_FILE = "result.json"
+EXAMPLE_ROWS = 3
+SERVING_LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
+
+
+@contextmanager
+def mlflow_errors(uri: str) -> Iterator[None]:
+    """Turn whatever the MLflow client raises into one UnavailableError with the server's address."""
+    try:
+        yield
+    except (MlflowException, RequestException) as error:
+        raise UnavailableError(f"MLflow at {uri} did not do its part: {first_line(error)}") from error
+
+
+class Experiment:
+    """The MLflow experiment of one model, and the runs of one loop in it."""
+
+    def __init__(self, name: str, loop_run_id: str) -> None:
+        self.client = MlflowClient()
+        self._loop_run_id = loop_run_id
+        self._id = self._find_or_create(name)
+
+    def finished_result(self) -> dict[str, Any] | None:
+        """What an earlier try of the same loop reported, if it finished."""
+        runs = self._runs("FINISHED")
+        if not runs:
+            return None
+        with TemporaryDirectory() as folder:
+            path = self.client.download_artifacts(runs[0].info.run_id, RESULT_FILE, folder)
+            return json.loads(Path(path).read_text(encoding="utf-8"))
+
+    def end_abandoned_runs(self) -> None:
+        """Mark the runs of earlier tries that never ended as killed."""
+        for run in self._runs("RUNNING"):
+            self.client.set_terminated(run.info.run_id, status="KILLED")
+
+    def run(self, tags: dict[str, str]) -> mlflow.ActiveRun:
+        """A new active run; leaving it ends it as finished, or as failed on an error."""
+        return mlflow.start_run(experiment_id=self._id, run_name=self._loop_run_id, tags=tags)
+
+    def log_figures(self, run: Run, params: dict[str, Any], metrics: dict[str, float]) -> None:
+        """Store parameters and metrics in one request."""
+        moment = run.info.start_time
+        self.client.log_batch(
+            run.info.run_id,
+            metrics=[Metric(name, value, moment, 0) for name, value in metrics.items()],
+            params=[Param(name, str(value)) for name, value in params.items()],
+        )
+
+    def _runs(self, status: str) -> list[Run]:
+        wanted = f"tags.loop_run_id = '{self._loop_run_id}' and attributes.status = '{status}'"
+        return list(self.client.search_runs([self._id], wanted, order_by=["attributes.start_time DESC"]))
+
+    def _find_or_create(self, name: str) -> str:
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            return self.client.create_experiment(name)
+        if experiment.lifecycle_stage != "active":
+            number = experiment.experiment_id
+            raise TrainingError(
+                f"The MLflow experiment {name} is deleted; run: mlflow experiments restore -x {number}"
+            )
+        return experiment.experiment_id
+
+
+def log_pipeline(pipeline: Pipeline, dataset: Dataset, types: list[str], tags: dict[str, str]) -> str:
+    """Store the pipeline as skops with its signature in the active run; return the id of the logged model."""
+    info = mlflow.sklearn.log_model(
+        pipeline,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=types,
+        signature=signature(pipeline, dataset),
+        input_example=dataset.test.rows.head(EXAMPLE_ROWS),
+        # Named, not inferred: inference loads the model in a second process, which takes seconds.
+        pip_requirements=[f"{name}=={version(name)}" for name in SERVING_LIBRARIES],
+        tags=tags,
+    )
+    return info.model_id
+
+
+def signature(pipeline: Pipeline, dataset: Dataset) -> ModelSignature:
+    """Names and types of the columns; one that was ever empty, in training or test, is optional."""
+    rows = pd.concat([dataset.train.rows, dataset.test.rows])
+    labels = pd.Series(pipeline.predict(dataset.test.rows), name=dataset.schema.target)
+    return infer_signature(rows, labels)
+
+
+def libraries() -> dict[str, str]:
+    """The versions that a server needs to load the model."""
+    return {"python": platform.python_version(), **{name: version(name) for name in SERVING_LIBRARIES[:3]}}

@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from model_training.errors import TrainingError
+from model_training.params import Params
+from model_training.pipelines import PIPELINES, build_pipeline, fit_pipeline
+from model_training.schema import Schema
+from model_training.settings import PARAMS_FILE
+from model_training.smoke import check_kinds, made_up_rows
+
+SMALL = {
+    "logistic_regression": {},
+    "random_forest": {"n_estimators": 5},
+    "hist_gradient_boosting": {"max_iter": 3, "min_samples_leaf": 5, "learning_rate": 0.5},
+    "text_logistic_regression": {},
+}
+MIXED = Schema("toy", "label", {"a_numeric": "numeric", "a_categorical": "categorical"})
+
+
+def test_the_shipped_pipeline_knows_the_four_flowers(iris):
+    pipeline = fit_pipeline(Params.read(PARAMS_FILE), iris.schema, iris.train)
+    flowers = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2], [6.0, 3.4, 4.5, 1.6], [4.8, 3.4, 1.6, 0.2]]
+    predicted = pipeline.predict(pd.DataFrame(flowers, columns=list(iris.schema.columns)))
+    assert predicted.tolist() == ["versicolor", "setosa", "versicolor", "setosa"]
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_pipeline_survives_its_file_for_each_kind_of_column(name):
+    assert check_kinds(Params("toy", name, 1, SMALL[name]))["state"] == "passed"
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_equal_code_and_data_give_equal_probabilities(name):
+    split, params = made_up_rows(MIXED), Params("toy", name, 7, SMALL[name])
+    first, second = (fit_pipeline(params, MIXED, split).predict_proba(split.rows) for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+
+
+def test_unseen_and_missing_values_are_no_error_when_serving():
+    pipeline = fit_pipeline(Params("toy", "logistic_regression", 1), MIXED, made_up_rows(MIXED))
+    rows = pd.DataFrame({"a_numeric": [None, 3.0], "a_categorical": ["never seen", None]})
+    assert set(pipeline.predict(rows)) <= {"good", "bad"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"pipeline": "svm"}, "pipeline 'svm' is unknown; known: logistic_regression, random_forest"),
+        ({"classifier": {"c": 1}}, "classifier.c is unknown to LogisticRegression; known: C, class_weight"),
+        ({"classifier": {"C": -1}}, "'C' parameter of LogisticRegression must be a float in the range"),
+        ({"classifier": {"random_state": 1}}, "classifier.random_state is unknown"),
+        ({"text": {"min_df": 2}}, "sets text, but logistic_regression takes no text"),
+        ({"pipeline": "text_logistic_regression", "text": {"ngram": 2}}, "text.ngram is unknown to TfidfV"),
+    ],
+)
+def test_wrong_parameters_are_refused_with_key_and_allowed_values(params, iris, changes, reason):
+    schema = replace(iris.schema, columns={**iris.schema.columns})
+    if "text" in changes.get("pipeline", ""):
+        schema = Schema("toy", "label", {"review": "text"})
+    with pytest.raises(TrainingError, match=reason):
+        fit_pipeline(replace(params, **changes), schema, iris.train)
+
+
+def test_a_kind_the_pipeline_cannot_take_is_refused_with_the_one_that_can(params):
+    with pytest.raises(TrainingError, match=r"'review' is text.*set pipeline.* to text_logistic_regression"):
+        build_pipeline(params, Schema("toy", "label", {"review": "text"}))

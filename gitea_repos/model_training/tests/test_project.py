@@ -1,0 +1,38 @@
+"""Files of the project that must agree with each other."""
+
+import re
+
+import pytest
+
+from model_training.pipelines import PIPELINES
+from model_training.settings import PARAMS_FILE
+
+ROOT = PARAMS_FILE.parent
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_each_stage_calls_the_target_of_its_name():
+    stages = re.findall(r"stage\('(\w+)'\).*?sh 'make (\w+)'", read("Jenkinsfile"), re.DOTALL)
+    assert [stage for stage, _ in stages] == ["install", "lint", "test", "image", "smoke", "deliver"]
+    assert all(stage == target for stage, target in stages)
+    assert {stage for stage, _ in stages} < set(re.findall(r"^(\w+):.*## ", read("Makefile"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_every_locked_package_has_hashes_and_no_address(name):
+    lock = read(name)
+    packages = re.findall(r"^[a-z0-9][^\s=]*==\S+.*\\$", lock, re.MULTILINE)
+    assert len(packages) > 100
+    assert len(packages) == len(re.findall(r"^[a-z0-9]", lock, re.MULTILINE))
+    assert "://" not in lock
+
+
+def test_the_readme_lists_every_file_and_every_pipeline():
+    readme = read("README.md")
+    files = [path.name for path in ROOT.iterdir() if path.is_file()]
+    modules = [path.name for path in (ROOT / "model_training").glob("*.py")]
+    assert [name for name in [*files, *modules] if name not in readme] == []
+    assert [name for name in PIPELINES if name not in readme or name not in read("params.yaml")] == []
