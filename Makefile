@@ -1,0 +1,60 @@
+# Front door: one line per verb; the logic is in scripts/sandbox.
+SANDBOX := .venv/bin/sandbox
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Everyday
+.PHONY: up
+up: $(SANDBOX) ## Start everything and run the first loop (safe to run again)
+	@$(SANDBOX) up
+
+.PHONY: status
+status: $(SANDBOX) ## Services, where the state lies, the served model
+	@$(SANDBOX) status
+
+.PHONY: clone
+clone: $(SANDBOX) ## Clone a repository that can be pushed: make clone REPO=model_training
+	@$(SANDBOX) clone $(or $(REPO),model_training) $(DIR)
+
+.PHONY: trace
+trace: $(SANDBOX) ## Receipt of the newest loop, live: make trace REF=<commit>
+	@$(SANDBOX) trace --wait $(REF)
+
+.PHONY: demo
+demo: $(SANDBOX) ## Push a harmless commit and watch it being served
+	@$(SANDBOX) demo
+
+.PHONY: logs
+logs: $(SANDBOX) ## Newest log lines: make logs SERVICE=airflow-scheduler
+	@$(SANDBOX) logs $(SERVICE)
+
+.PHONY: credentials
+credentials: $(SANDBOX) ## Logins of the services
+	@$(SANDBOX) credentials
+
+.PHONY: down
+down: $(SANDBOX) ## Stop everything, keep the data
+	@$(SANDBOX) down
+
+.PHONY: destroy
+destroy: $(SANDBOX) ## Show what would go, ask, delete it
+	@$(SANDBOX) destroy
+
+##@ Checks
+.PHONY: test
+test: $(SANDBOX) lint ## Every test, the real loop included (about ten minutes)
+	@scripts/test.sh
+
+.PHONY: lint
+lint: $(SANDBOX) ## Style and types
+	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
+
+.PHONY: lock
+lock: $(SANDBOX) ## Refresh every lock file
+	@scripts/lock.sh
+
+$(SANDBOX): pyproject.toml requirements.lock scripts/install.sh
+	@scripts/install.sh

@@ -1,0 +1,147 @@
+"""The `sandbox` command: every verb is a few lines here; the only place that exits."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sandbox import console, demo, start, trace
+from sandbox.clone import clone_repository
+from sandbox.context import REPOSITORIES, Context
+from sandbox.errors import SandboxError
+from sandbox.status import describe, show_status
+
+TRACE_SECONDS = 1800.0
+
+output = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Text for people, JSON for machines.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mlops-sandbox")
+def cli() -> None:
+    """A commit that you push becomes a served model that you can watch."""
+
+
+@cli.command()
+@output
+def up(output: str) -> None:
+    """Start everything, run the first loop. Safe to run again."""
+    context = start.bring_up()
+    if output == "json":
+        console.emit_json(describe(context))
+    else:
+        start.show_next(context)
+
+
+@cli.command()
+def down() -> None:
+    """Stop everything, keep all data."""
+    stopped = Context.load().driver.stop()
+    console.done("stopped; all data is kept. Start again: make up" if stopped else "nothing was running")
+
+
+@cli.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def destroy(yes: bool) -> None:
+    """Show what would be deleted, ask, delete it."""
+    driver = Context.load().driver
+    footprint = driver.footprint()
+    rows = [[name, f"{size / 1024**2:.0f}"] for name, size in footprint.sizes.items()]
+    console.say(f"This deletes {footprint.where}:")
+    console.show(console.table(["What", "MiB"], rows))
+    if not yes:
+        click.confirm("Delete all of it?", abort=True)
+    driver.destroy()
+    console.done("deleted; .env is kept")
+
+
+@cli.command()
+@output
+def status(output: str) -> None:
+    """Services, where the state lies, the served model. Exit 1 if a service is not healthy."""
+    described = describe(Context.load())
+    if output == "json":
+        console.emit_json(described)
+    else:
+        show_status(described)
+    if not all(service["healthy"] for service in described["services"]):
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("repository", type=click.Choice(REPOSITORIES))
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def clone(repository: str, folder: Path | None) -> None:
+    """A clone of REPOSITORY in FOLDER that can push without asking."""
+    target = clone_repository(Context.load(), repository, folder or Path(repository))
+    console.done(f"cloned into {target}. Edit, commit, git push, then: make trace")
+
+
+@cli.command(name="trace")
+@click.argument("ref", default="")
+@click.option("--wait", is_flag=True, help="Follow live until the loop has ended.")
+@click.option("--timeout", default=TRACE_SECONDS, show_default=True, help="Longest wait in seconds.")
+@output
+def trace_command(ref: str, wait: bool, timeout: float, output: str) -> None:
+    """The receipt of a loop. REF: commit, tag, model version, run id; without it: the newest.
+
+    Exit code: 0 passed, 1 failed or rejected, 3 waiting for a promotion.
+    """
+    context = Context.load()
+    receipt = trace.follow(context, ref, timeout) if wait else trace.trace(context, ref)
+    if output == "json":
+        console.emit_json(receipt.as_json())
+    else:
+        trace.show_receipt(receipt)
+    sys.exit(trace.exit_code(receipt))
+
+
+@cli.command(name="demo")
+def demo_command() -> None:
+    """Push a harmless commit, watch it being served, predict."""
+    sys.exit(demo.run_demo(Context.load()))
+
+
+@cli.command()
+@click.argument("service", default="")
+@click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
+@click.option("-n", "--lines", default=50, show_default=True, help="Newest lines to show.")
+def logs(service: str, follow: bool, lines: int) -> None:
+    """The newest log lines of SERVICE, or of every service."""
+    for line in Context.load().driver.logs(service, lines, follow):
+        console.say(line)
+
+
+@cli.command()
+@output
+def credentials(output: str) -> None:
+    """Addresses and logins of the services."""
+    rows = [service for service in Context.load().driver.services() if service.url]
+    if output == "json":
+        listed = [{"name": s.name, "url": s.url, "user": s.user, "password": s.password} for s in rows]
+        console.emit_json(listed)
+    else:
+        lines = [[s.name, s.url, s.user or "none needed", s.password] for s in rows]
+        console.show(console.table(["Service", "Address", "User", "Password"], lines))
+
+
+def main() -> Any:
+    """Run a command; an expected failure becomes a message, a hint and exit code 1."""
+    try:
+        cli(standalone_mode=False)
+    except SandboxError as error:
+        console.problem(str(error), error.hint)
+        sys.exit(1)
+    except click.exceptions.Abort:
+        console.note("stopped; nothing is lost, run the same command again to go on")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)

@@ -1,0 +1,28 @@
+"""MLflow's REST API: registered models and runs."""
+
+from typing import Any
+
+from sandbox.http import Http
+
+API = "/api/2.0/mlflow"
+
+
+class Mlflow:
+    """The registry of one tracking server."""
+
+    def __init__(self, url: str) -> None:
+        self.http = Http("mlflow", url)
+
+    def version(self, name: str, version: str) -> dict[str, Any] | None:
+        """One model version with its tags as a plain mapping, or None."""
+        found = self.http.find(f"{API}/model-versions/get", name=name, version=version)
+        return _with_tags(found["model_version"]) if found else None
+
+    def names(self) -> list[str]:
+        """Every registered model."""
+        answer = self.http.get(f"{API}/registered-models/search", max_results=100)
+        return [model["name"] for model in answer.get("registered_models", [])]
+
+
+def _with_tags(version: dict[str, Any]) -> dict[str, Any]:
+    return version | {"tags": {tag["key"]: tag["value"] for tag in version.get("tags", [])}}

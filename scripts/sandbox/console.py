@@ -1,0 +1,80 @@
+"""The only place that prints. Progress goes to standard error, results to standard output."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+STATE_STYLES = {
+    "passed": "green",
+    "running": "cyan",
+    "waiting": "yellow",
+    "rejected": "yellow",
+    "failed": "red",
+    "pending": "dim",
+    "skipped": "dim",
+}
+
+
+def step(text: str) -> None:
+    """Something has begun."""
+    err.print(f"[cyan]·[/] {escape(text)}")
+
+
+def done(text: str) -> None:
+    """Something is finished."""
+    err.print(f"[green]✓[/] {escape(text)}")
+
+
+def note(text: str) -> None:
+    """Something a person should know."""
+    err.print(f"[yellow]![/] {escape(text)}")
+
+
+def problem(text: str, hint: str = "") -> None:
+    """What failed and what to do."""
+    err.print(f"[red]✗[/] {escape(text)}")
+    if hint:
+        err.print(f"  {escape(hint)}")
+
+
+def say(text: str = "") -> None:
+    """A line of the result, as it is."""
+    out.print(escape(text), soft_wrap=True)
+
+
+def emit_json(value: Any) -> None:
+    """The result for machines: one JSON document."""
+    out.print(json.dumps(value, indent=2), markup=False, soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A plain table; a cell that is a state gets its colour."""
+    grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        grid.add_column(column, overflow="fold", no_wrap=column != "Detail")
+    for row in rows:
+        grid.add_row(
+            *(f"[{STATE_STYLES[cell]}]{cell}[/]" if cell in STATE_STYLES else escape(cell) for cell in row)
+        )
+    return grid
+
+
+def show(renderable: Any) -> None:
+    """Print a table."""
+    out.print(renderable)
+
+
+@contextmanager
+def live() -> Iterator[Live]:
+    """A table that is redrawn in place on a terminal, and not shown elsewhere."""
+    with Live(console=err, refresh_per_second=4, transient=True, auto_refresh=err.is_terminal) as view:
+        yield view

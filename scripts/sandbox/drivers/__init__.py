@@ -1,0 +1,30 @@
+"""The drivers: where the servers run. The first `make up` takes the first one that is usable."""
+
+from sandbox.drivers.base import Driver
+from sandbox.drivers.embedded import EmbeddedDriver
+from sandbox.errors import MachineError, SettingsError
+from sandbox.settings import Settings, save_setting
+
+DRIVERS: dict[str, type[Driver]] = {"embedded": EmbeddedDriver}
+
+
+def load_driver(settings: Settings) -> Driver:
+    """The driver named in .env. Raises SettingsError for a name nobody knows."""
+    if settings.driver not in DRIVERS:
+        known = ", ".join(DRIVERS)
+        raise SettingsError(
+            f"DRIVER={settings.driver or '(empty)'} in .env: choose one of {known}", "Run: make up"
+        )
+    return DRIVERS[settings.driver](settings)
+
+
+def choose_driver(settings: Settings) -> tuple[str, str]:
+    """Write the first usable driver into .env; return its name and why. Raises MachineError."""
+    refusals = []
+    for name, kind in DRIVERS.items():
+        probe = kind(settings).probe()
+        if probe.usable:
+            save_setting("DRIVER", name)
+            return name, probe.reason
+        refusals.append(f"{name}: {probe.reason}")
+    raise MachineError("No driver can run here. " + "; ".join(refusals))

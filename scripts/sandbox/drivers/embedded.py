@@ -1,0 +1,119 @@
+"""The embedded driver: every service a supervised process of this machine, all state below .sandbox/."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from sandbox import console
+from sandbox.drivers.base import Driver, Footprint, Probe, Service
+from sandbox.drivers.environments import install_environments
+from sandbox.drivers.logs import read_logs
+from sandbox.drivers.processes import Process, airflow_environment, all_processes, ci_environment, executable
+from sandbox.drivers.supervisor import Supervisor
+from sandbox.endpoints import embedded_endpoints
+from sandbox.errors import ServiceError
+from sandbox.http import Http
+from sandbox.settings import ROOT, Settings, write_private
+
+
+class EmbeddedDriver(Driver):
+    """No Docker needed: uv, Git and Python."""
+
+    name = "embedded"
+    provides = frozenset({"bare-repositories", "data-folder", "git", "loop"})
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.state = ROOT / ".sandbox"
+        self.endpoints = embedded_endpoints(settings, self.state)
+        self.processes = all_processes(settings, self.endpoints, self.state)
+        self.supervisor = Supervisor(self.state)
+
+    def probe(self) -> Probe:
+        return Probe(True, "needs no Docker: every service is a process of this machine")
+
+    def start(self) -> bool:
+        install_environments(self.state / "environments")
+        self._write_files()
+        if not self.supervisor.running():
+            others = [process for process in self.processes if not process.part]
+            self.supervisor.apply(others, self.settings)  # they start while Airflow's database is made
+            self._migrate()
+        return self.supervisor.apply(self.processes, self.settings)
+
+    def stop(self) -> bool:
+        ran = self.supervisor.running()
+        self.supervisor.stop()
+        return ran
+
+    def services(self) -> list[Service]:
+        states = self.supervisor.states()
+        return [self._service(process, states.get(process.name, {})) for process in self.processes]
+
+    def logs(self, service: str, lines: int, follow: bool) -> Iterator[str]:
+        return read_logs(self.state / "logs", service, lines, follow)
+
+    def footprint(self) -> Footprint:
+        folders = (
+            sorted(path for path in self.state.glob("*") if path.is_dir()) if self.state.exists() else []
+        )
+        return Footprint(str(self.state), {folder.name: _size(folder) for folder in folders})
+
+    def destroy(self) -> None:
+        self.stop()
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def _write_files(self) -> None:
+        for name in ("logs", "data", "dvc", "images", "mlflow", "airflow", "ci", "prediction-api"):
+            (self.state / name).mkdir(parents=True, exist_ok=True)
+        loop_env = self.endpoints.loop_env(self.settings)
+        write_private(self.state / "loop.env", _render_env(loop_env))
+        write_private(
+            self.state / "ci.env", _render_env(ci_environment(self.settings, self.endpoints, self.state))
+        )
+        passwords = {
+            "admin": self.settings.airflow_admin_password,
+            "loop": self.settings.airflow_loop_password,
+        }
+        write_private(self.state / "airflow" / "passwords.json", json.dumps(passwords))
+
+    def _migrate(self) -> None:
+        console.step("preparing Airflow's database")
+        environment = airflow_environment(self.settings, self.endpoints, self.state)
+        command = [executable(self.state, "airflow", "airflow"), "db", "migrate"]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        (self.state / "logs" / "airflow-migrate.log").write_text(result.stdout + result.stderr)
+        if result.returncode:
+            raise ServiceError(
+                "Airflow's database could not be prepared.", "Run: make logs SERVICE=airflow-migrate"
+            )
+
+    def _healthy(self, process: Process) -> bool:
+        """Raises ApiError or ServiceError that says what is wrong."""
+        if not process.part:
+            Http(process.name, process.url).call("GET", process.health)
+            return True
+        parts = Http(process.name, self.endpoints.airflow.inside).get("/api/v2/monitor/health")
+        state = parts.get(process.part, {}).get("status", "missing")
+        if state != "healthy":
+            raise ServiceError(f"{process.name} reports {state}")
+        return True
+
+    def _service(self, process: Process, row: dict[str, object]) -> Service:
+        detail = str(row.get("description", "not running"))
+        running = row.get("statename") == "RUNNING"
+        try:
+            healthy = running and self._healthy(process)
+        except ServiceError as error:
+            healthy, detail = False, str(error)
+        return Service(process.name, process.url, running, healthy, detail, process.user, process.password)
+
+
+def _render_env(values: dict[str, str]) -> str:
+    return "".join(f"{name}='{value}'\n" for name, value in values.items())
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())

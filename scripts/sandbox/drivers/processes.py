@@ -1,0 +1,167 @@
+"""The services of the embedded driver: one card each, the counterpart of a compose block."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.endpoints import Endpoints
+from sandbox.settings import ORGANISATION, ROOT, Settings, machine_environment
+
+
+@dataclass(frozen=True)
+class Process:
+    """One supervised process; healthy if GET `url` + `health` is 200 or Airflow says so of `part`."""
+
+    name: str
+    argv: list[str]
+    environment: dict[str, str]
+    url: str = ""
+    health: str = ""
+    part: str = ""
+    user: str = ""
+    password: str = ""
+    directory: Path = field(default=ROOT)
+
+
+def all_processes(settings: Settings, endpoints: Endpoints, state: Path) -> list[Process]:
+    """Every service, in the order of the loop."""
+    return [
+        _ci(settings, endpoints, state),
+        _mlflow(settings, endpoints, state),
+        *_airflow(settings, endpoints, state),
+        _prediction_api(settings, endpoints, state),
+    ]
+
+
+def executable(state: Path, service: str, name: str) -> str:
+    """A command of a service's environment."""
+    return str(state / "environments" / service / "bin" / name)
+
+
+def _base(state: Path, service: str) -> dict[str, str]:
+    inherited = machine_environment()
+    bin_folder = state / "environments" / service / "bin"
+    return inherited | {"PATH": f"{bin_folder}:{inherited['PATH']}", "SANDBOX_STATE": str(state)}
+
+
+def ci_environment(settings: Settings, endpoints: Endpoints, state: Path) -> dict[str, str]:
+    """What `ci serve` and the post-receive hooks need."""
+    return {
+        "CI_HOME": str(state / "ci"),
+        "CI_HOST": "127.0.0.1",
+        "CI_PORT": str(settings.ci_port),
+        "CI_URL": endpoints.ci.inside,
+        "CI_WEB_URL": endpoints.ci.outside,
+        "CI_WEBHOOK_SECRET": settings.ci_webhook_secret,
+        "CI_TOKEN": settings.ci_token,
+        "CI_KEEP_BUILDS": str(settings.ci_keep_builds),
+        "CI_STAGE_TIMEOUT": str(settings.ci_stage_timeout),
+        "GIT_ROOT": str(state / "git" / ORGANISATION),
+        "ORGANISATION": ORGANISATION,
+        "LOOP_ENV": str(state / "loop.env"),
+    }
+
+
+def _ci(settings: Settings, endpoints: Endpoints, state: Path) -> Process:
+    return Process(
+        name="ci",
+        argv=[executable(state, "ci", "ci"), "serve"],
+        environment=_base(state, "ci") | ci_environment(settings, endpoints, state),
+        url=endpoints.ci.outside,
+        health="/health",
+    )
+
+
+def _mlflow(settings: Settings, endpoints: Endpoints, state: Path) -> Process:
+    port = settings.mlflow_port
+    return Process(
+        name="mlflow",
+        argv=[
+            executable(state, "mlflow", "mlflow"), "server",
+            "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+            "--backend-store-uri", f"sqlite:///{state / 'mlflow' / 'mlflow.db'}",
+            "--artifacts-destination", str(state / "mlflow" / "artifacts"), "--serve-artifacts",
+            "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}",
+        ],
+        environment=_base(state, "mlflow") | {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        },
+        url=endpoints.mlflow.outside,
+        health="/health",
+        directory=state / "mlflow",
+    )  # fmt: skip
+
+
+def airflow_environment(settings: Settings, endpoints: Endpoints, state: Path) -> dict[str, str]:
+    """The configuration that all three Airflow processes and `airflow db` share."""
+    home = state / "airflow"
+    bundle = {
+        "name": "airflow_dags",
+        "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
+        "kwargs": {
+            "repo_url": f"{endpoints.git.inside}/airflow_dags.git",
+            "tracking_ref": "main",
+            "refresh_interval": 5,
+        },
+    }
+    return (
+        _base(state, "airflow")
+        | endpoints.loop_env(settings)
+        | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{endpoints.airflow.inside}/execution/",
+            "AIRFLOW__CORE__FERNET_KEY": settings.airflow_fernet_key,
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,loop:op",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            "AIRFLOW__API__PORT": str(settings.airflow_port),
+            "AIRFLOW__API__BASE_URL": endpoints.airflow.outside,
+            "AIRFLOW__API_AUTH__JWT_SECRET": settings.airflow_jwt_secret,
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        }
+    )
+
+
+def _airflow(settings: Settings, endpoints: Endpoints, state: Path) -> list[Process]:
+    airflow = executable(state, "airflow", "airflow")
+    environment = airflow_environment(settings, endpoints, state)
+    return [
+        Process(
+            name="airflow-api",
+            argv=[airflow, "api-server", "--host", "127.0.0.1", "--workers", "1"],
+            environment=environment,
+            url=endpoints.airflow.outside,
+            part="metadatabase",
+            user="admin",
+            password=settings.airflow_admin_password,
+        ),
+        Process("airflow-scheduler", [airflow, "scheduler"], environment, part="scheduler"),
+        Process("airflow-dag-processor", [airflow, "dag-processor"], environment, part="dag_processor"),
+    ]
+
+
+def _prediction_api(settings: Settings, endpoints: Endpoints, state: Path) -> Process:
+    return Process(
+        name="prediction-api",
+        argv=[executable(state, "prediction-api", "prediction-api")],
+        environment=_base(state, "prediction-api") | {
+            "API_HOST": "127.0.0.1",
+            "API_PORT": str(settings.prediction_api_port),
+            "API_WORKERS": str(settings.api_workers),
+            "API_HOME": str(state / "prediction-api"),
+            "API_POLL_SECONDS": str(settings.api_poll_seconds),
+            "API_MAX_BYTES": str(settings.api_max_bytes),
+            "API_MAX_ROWS": str(settings.api_max_rows),
+            "API_KEEP_MODELS": str(settings.api_keep_models),
+            "MLFLOW_TRACKING_URI": endpoints.mlflow.inside,
+            "MODEL_NAME": settings.model_name,
+        },
+        url=endpoints.prediction_api.outside,
+        health="/health",
+    )  # fmt: skip

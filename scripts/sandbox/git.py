@@ -1,0 +1,30 @@
+"""Git commands, run with a fixed identity where the tool itself commits."""
+
+import subprocess
+from pathlib import Path
+
+from sandbox.errors import LoopError
+from sandbox.settings import machine_environment
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "MLOps sandbox",
+    "GIT_AUTHOR_EMAIL": "sandbox@sandbox.invalid",
+    "GIT_COMMITTER_NAME": "MLOps sandbox",
+    "GIT_COMMITTER_EMAIL": "sandbox@sandbox.invalid",
+}
+
+
+def git(*arguments: str, folder: Path, env: dict[str, str] | None = None) -> str:
+    """What Git prints. Raises LoopError with Git's own last words."""
+    environment = machine_environment() | {"GIT_TERMINAL_PROMPT": "0"} | (env or {})
+    command = ["git", *arguments]
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise LoopError(f"{' '.join(command[:3])} failed in {folder}: {result.stderr.strip()[-500:]}")
+    return result.stdout.strip()
+
+
+def remote_head(url: str, branch: str, folder: Path) -> str:
+    """The commit a branch points to, or an empty string where there is none."""
+    line = git("ls-remote", url, f"refs/heads/{branch}", folder=folder)
+    return line.split()[0] if line else ""

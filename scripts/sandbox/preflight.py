@@ -1,0 +1,52 @@
+"""What a machine needs before anything starts. A failed check has a code, a cause and a remedy."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from sandbox import console, ports
+from sandbox.errors import MachineError
+from sandbox.settings import Settings, save_setting
+
+GIT_NEEDED = (2, 28)  # `git init --initial-branch`
+DISK_NEEDED = 5 * 1024**3  # bytes: environments of the servers and of the sample repositories
+MEMORY_NEEDED = 3 * 1024**3  # bytes: idle services and one training
+
+
+def check_machine(root: Path) -> None:
+    """Raises MachineError for the first thing that is missing."""
+    _check_tool("git", "P01", "Install Git, for example: apt-get install git")
+    _check_tool("make", "P02", "Install make, for example: apt-get install make")
+    version = subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    if tuple(int(part) for part in version.split(".")[:2]) < GIT_NEEDED:
+        raise MachineError(f"P03 Git {version} is too old.", "Install Git 2.28 or newer")
+    free = shutil.disk_usage(root).free
+    if free < DISK_NEEDED:
+        raise MachineError(
+            f"P04 Only {free / 1024**3:.1f} GiB of disk are free, 5 are needed.", "Make room on this disk"
+        )
+    memory = psutil.virtual_memory().available
+    if memory < MEMORY_NEEDED:
+        console.note(f"P05 only {memory / 1024**3:.1f} GiB of memory are free; 3 make it comfortable")
+
+
+def _check_tool(name: str, code: str, hint: str) -> None:
+    if shutil.which(name) is None:
+        raise MachineError(f"{code} {name} is not installed.", hint)
+
+
+def move_taken_ports(settings: Settings) -> bool:
+    """Give each service whose port is taken the next free one, in .env; True if anything moved."""
+    wanted = settings.ports()
+    moved = False
+    for name, port in wanted.items():
+        if not ports.is_free(port) or list(wanted.values()).count(port) > 1:
+            wanted[name] = ports.next_free(port, set(wanted.values()))
+            save_setting(name, str(wanted[name]))
+            console.note(
+                f"port {port} is held by {ports.holder(port)}: {name}={wanted[name]}, written to .env"
+            )
+            moved = True
+    return moved

@@ -1,0 +1,183 @@
+"""The receipt of a loop: every stage with state, start, duration, link and detail.
+
+`ci` is read from commit statuses, the stages from Airflow; links are built when shown.
+"""
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox.context import Context
+
+DAG = "train_and_serve"
+PROMOTE_DAG = "promote_model"
+STAGES = ("push", "ci", "data", "train", "gate", "register", "tag", "promote", "serve", "verify")
+FINAL = {"passed", "failed", "rejected", "waiting", "skipped"}
+CI_STATES = {
+    "success": "passed",
+    "failure": "failed",
+    "error": "failed",
+    "warning": "passed",
+    "skipped": "skipped",
+}
+TASK_STATES = {
+    "success": "passed",
+    "failed": "failed",
+    "upstream_failed": "skipped",
+    "skipped": "skipped",
+    "removed": "skipped",
+    "running": "running",
+    "restarting": "running",
+    "up_for_retry": "running",
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage; `started` is ISO 8601 in UTC or empty, `seconds` its duration so far or None."""
+
+    name: str
+    state: str = "pending"
+    started: str = ""
+    seconds: float | None = None
+    url: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A loop as of now. `seconds` counts from the push (or the run's start) to the last stage's end."""
+
+    ref: str
+    run_id: str
+    git_sha: str
+    state: str
+    seconds: float | None
+    stages: list[Stage] = field(default_factory=list)
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state in FINAL
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `sandbox trace -o json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What a REF turned out to be: a pushed commit, a run, or both."""
+
+    ref: str
+    run_id: str = ""
+    repository: str = ""
+    commit: str = ""
+    statuses: tuple[dict[str, Any], ...] = ()
+
+
+def read_receipt(context: Context, loop: Loop) -> Receipt:
+    """Look at statuses and Airflow once. Raises ApiError when a service does not answer."""
+    stages = _push_and_ci(loop)
+    run = context.airflow.run(DAG, loop.run_id) if loop.run_id else None
+    if run:
+        stages += _run_stages(context, loop.run_id, run)
+    else:
+        stages += [_without_run(name, stages[1]) for name in STAGES[2:]]
+    return Receipt(loop.ref, loop.run_id, loop.commit, overall_state(stages), _span(stages), stages)
+
+
+def overall_state(stages: list[Stage]) -> str:
+    """One word for the loop: what went wrong first, else what still goes on, else passed."""
+    states = [stage.state for stage in stages]
+    for word in ("failed", "rejected", "waiting"):
+        if word in states:
+            return word
+    if "running" in states or ("pending" in states and "passed" in states):
+        return "running"
+    return "passed" if "passed" in states else "pending"
+
+
+def _push_and_ci(loop: Loop) -> list[Stage]:
+    rows = [row for row in loop.statuses if row["context"] == "ci"]
+    if not rows:
+        waiting = "pending" if loop.commit else "skipped"
+        reason = "CI has not seen it yet" if loop.commit else f"started by {loop.run_id.split('-')[0]}"
+        return [Stage("push", "passed" if loop.commit else "skipped", detail=reason), Stage("ci", waiting)]
+    first, last = rows[0], rows[-1]
+    state = CI_STATES.get(last["status"], "running" if len(rows) > 1 else "pending")
+    started = first["created_at"]
+    seconds = _seconds(started, last["updated_at"] if state in FINAL else "")
+    return [
+        Stage("push", "passed", _utc(started), 0.0, "", f"{loop.repository} {loop.commit[:12]}"),
+        Stage("ci", state, _utc(started), seconds, last["target_url"] or "", last["description"]),
+    ]
+
+
+def _without_run(name: str, ci: Stage) -> Stage:
+    if ci.state == "failed":
+        return Stage(name, "skipped", detail="ci failed")
+    if ci.state in FINAL:
+        return Stage(name, "skipped", detail="this push starts no run")
+    return Stage(name)
+
+
+def _run_stages(context: Context, run_id: str, run: dict[str, Any]) -> list[Stage]:
+    tasks = context.airflow.tasks(DAG, run_id)
+    return [_task_stage(context, run_id, name, tasks, run["state"]) for name in STAGES[2:]]
+
+
+def _task_stage(
+    context: Context, run_id: str, name: str, tasks: dict[str, dict[str, Any]], run_state: str
+) -> Stage:
+    task = tasks.get(name, {})
+    plan = tasks.get("plan", {}) if name == "data" else {}
+    decisive = plan if plan.get("state") in ("failed", "running", "up_for_retry") else task
+    state = TASK_STATES.get(decisive.get("state") or "", "pending")
+    outcome = _outcome(context, run_id, decisive) if state != "pending" else {}
+    if state == "passed":
+        state = outcome.get("state", state)
+    if state == "pending" and run_state in ("failed", "success"):
+        state = "skipped"
+    return Stage(
+        name,
+        state,
+        _utc(plan.get("start_date") or task.get("start_date") or ""),
+        _seconds(plan.get("start_date") or task.get("start_date"), decisive.get("end_date") or "")
+        if decisive.get("start_date")
+        else None,
+        outcome.get("url") or _task_url(context, run_id, decisive),
+        outcome.get("detail", ""),
+    )
+
+
+def _outcome(context: Context, run_id: str, task: dict[str, Any]) -> dict[str, Any]:
+    said = context.airflow.said(DAG, run_id, task["task_id"], "outcome") if task else None
+    return said if isinstance(said, dict) else {}
+
+
+def _task_url(context: Context, run_id: str, task: dict[str, Any]) -> str:
+    if not task:
+        return ""
+    return f"{context.endpoints.airflow.outside}/dags/{DAG}/runs/{run_id}/tasks/{task['task_id']}"
+
+
+def _utc(moment: str) -> str:
+    if not moment:
+        return ""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seconds(start: str | None, end: str) -> float | None:
+    if not start:
+        return None
+    until = datetime.fromisoformat(end) if end else datetime.now(UTC)
+    return round(max(0.0, (until - datetime.fromisoformat(start)).total_seconds()), 1)
+
+
+def _span(stages: list[Stage]) -> float | None:
+    spans = [(datetime.fromisoformat(s.started), s.seconds or 0.0) for s in stages if s.started]
+    if not spans:
+        return None
+    start = min(moment for moment, _ in spans)
+    return round(max((moment - start).total_seconds() + seconds for moment, seconds in spans), 1)

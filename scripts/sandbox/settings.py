@@ -1,0 +1,152 @@
+"""The settings of .env as one frozen dataclass, and the machine's environment: the only reader of both."""
+
+import base64
+import os
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from sandbox.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+ORGANISATION = "mlops"
+GENERATORS = {
+    "__generate__": lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32)),
+    "__generate_fernet__": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+}
+PASSED_ON = frozenset(
+    "PATH HOME USER LANG LC_ALL TMPDIR HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy "
+    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_CERT NODE_EXTRA_CA_CERTS "
+    "GIT_SSL_CAINFO".split(" ")
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One field per line of .env, in its order and lower case. Ports are TCP ports on 127.0.0.1."""
+
+    driver: str
+    prediction_api_port: int
+    mlflow_port: int
+    airflow_port: int
+    ci_port: int
+    promotion: str
+    loop_schedule: str
+    raw_database_url: str
+    model_name: str
+    api_workers: int
+    api_poll_seconds: float
+    api_max_bytes: int
+    api_max_rows: int
+    api_keep_models: int
+    ci_keep_builds: int
+    ci_stage_timeout: int
+    log_megabytes: int
+    log_files: int
+    airflow_admin_password: str
+    airflow_loop_password: str
+    ci_token: str
+    ci_webhook_secret: str
+    airflow_jwt_secret: str
+    airflow_fernet_key: str
+
+    def ports(self) -> dict[str, int]:
+        """Every `*_PORT` setting, by its name in .env."""
+        return {f.name.upper(): getattr(self, f.name) for f in fields(self) if f.name.endswith("_port")}
+
+
+OPTIONAL = {"driver", "loop_schedule", "raw_database_url", "model_name"}
+CHOICES = {"promotion": ("auto", "manual")}
+
+
+def create_env_file(root: Path = ROOT) -> list[str]:
+    """Write to .env what .env.example has and .env lacks, secrets generated; return the added names."""
+    example = root / ".env.example"
+    target = root / ".env"
+    known = dotenv_values(target, interpolate=False) if target.exists() else {}
+    text = target.read_text() if target.exists() else ""
+    added = []
+    for line in example.read_text().splitlines():
+        name, assigned, value = line.partition("=")
+        if line.startswith("#") or not assigned:
+            text += "" if known else line + "\n"
+        elif name not in known:
+            text += f"{name}={GENERATORS[value]() if value in GENERATORS else value}\n"
+            added.append(name)
+    if added:
+        write_private(target, text)
+    return added
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step; only its owner can read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    draft.touch(mode=0o600)
+    draft.chmod(0o600)
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def save_setting(name: str, value: str, root: Path = ROOT) -> None:
+    """Write one value into .env; every other line stays as it is."""
+    path = root / ".env"
+    lines = [
+        f"{name}={value}" if line.startswith(f"{name}=") else line for line in path.read_text().splitlines()
+    ]
+    write_private(path, "\n".join(lines) + "\n")
+
+
+def load_settings(root: Path = ROOT) -> Settings:
+    """Read .env. Raises SettingsError that lists every value that cannot be used."""
+    path = root / ".env"
+    if not path.exists():
+        raise SettingsError("There is no .env yet.", "Run: make up")
+    values = dotenv_values(path, interpolate=False)
+    problems: list[str] = []
+    parsed = {f.name: _parse(f.name, f.type, values.get(f.name.upper()), problems) for f in fields(Settings)}
+    if problems:
+        raise SettingsError(
+            "\n".join(["Some values in .env cannot be used:", *problems]), "Edit .env, then: make up"
+        )
+    return Settings(**parsed)  # type: ignore[arg-type]
+
+
+def _parse(name: str, kind: object, value: str | None, problems: list[str]) -> object:
+    key = name.upper()
+    if value is None or (value == "" and name not in OPTIONAL):
+        problems.append(f"  {key} is missing (see .env.example)")
+    elif value in GENERATORS:
+        problems.append(f"  {key} still holds the placeholder {value}; delete the line and run make up")
+    elif name in CHOICES and value not in CHOICES[name]:
+        problems.append(f"  {key}={value}: choose one of {', '.join(CHOICES[name])}")
+    elif kind in (int, float):
+        return _positive(key, kind, value, problems)
+    return value
+
+
+def _positive(key: str, kind: object, value: str, problems: list[str]) -> object:
+    largest = 65535 if key.endswith("_PORT") else float("inf")
+    try:
+        number = int(value) if kind is int else float(value)
+    except ValueError:
+        problems.append(f"  {key}={value}: not a number")
+        return None
+    if not 0 < number <= largest:
+        problems.append(
+            f"  {key}={value}: must be above 0" + (f" and at most {largest}" if largest < 1e9 else "")
+        )
+    return number
+
+
+def machine_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What every process of ours inherits: paths, language, proxy and CA variables, nothing else."""
+    environment = os.environ if environment is None else environment
+    kept = {name: environment[name] for name in PASSED_ON if name in environment}
+    kept.update({name: value for name, value in environment.items() if name.startswith("UV_")})
+    kept["PATH"] = f"{ROOT / '.tools' / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}"
+    return kept

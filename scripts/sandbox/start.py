@@ -1,0 +1,86 @@
+"""`sandbox up`: settings, driver, pre-flight, services, bootstrap, first loop."""
+
+from sandbox import console, trace
+from sandbox.context import Context
+from sandbox.drivers import choose_driver, load_driver
+from sandbox.errors import LoopError, ServiceError
+from sandbox.git import remote_head
+from sandbox.preflight import check_machine, move_taken_ports
+from sandbox.settings import ROOT, create_env_file, load_settings
+from sandbox.status import describe, show_status
+from sandbox.steps import STEPS
+from sandbox.wait import wait_until
+
+HEALTH_SECONDS = 180.0
+FIRST_LOOP_SECONDS = 900.0
+
+
+def bring_up() -> Context:
+    """A running sandbox that serves a model. Raises SandboxError with the next step."""
+    context = prepare()
+    console.step(f"starting services ({context.driver.name} driver)")
+    changed = context.driver.start()
+    bootstrap(context)  # Git needs no server: CI builds while the others start
+    wait_for_health(context)
+    console.done("all services are healthy" if changed else "all services were running already")
+    run_first_loop(context)
+    return context
+
+
+def prepare() -> Context:
+    """Everything that is decided before a process starts."""
+    added = create_env_file()
+    if added:
+        console.done(f"wrote .env ({len(added)} settings, secrets generated)")
+    settings = load_settings()
+    if not settings.driver:
+        name, reason = choose_driver(settings)
+        console.done(f"driver: {name} ({reason}); DRIVER={name} written to .env")
+        settings = load_settings()
+    check_machine(ROOT)
+    running = any(service.running for service in load_driver(settings).services())
+    if not running and move_taken_ports(settings):
+        settings = load_settings()
+    return Context(settings, load_driver(settings))
+
+
+def bootstrap(context: Context) -> None:
+    """Run each step whose need the driver provides."""
+    for step in STEPS:
+        if step.needs in context.driver.provides and (said := step.run(context)):
+            console.done(said)
+
+
+def wait_for_health(context: Context) -> None:
+    """Say each service as it becomes healthy. Raises ServiceError that names the one that does not."""
+    waiting = {service.name for service in context.driver.services() if not service.healthy}
+
+    def look() -> bool:
+        for service in context.driver.services():
+            if service.healthy and service.name in waiting:
+                console.done(f"{service.name} is healthy")
+                waiting.remove(service.name)
+            elif service.name in waiting:
+                raise ServiceError(f"{service.name}: {service.detail}")
+        return True
+
+    wait_until(look, what="all services", seconds=HEALTH_SECONDS, hint="Run: make logs")
+
+
+def run_first_loop(context: Context) -> None:
+    """Wait until the first model is served, where none is yet. Raises LoopError if the loop fails."""
+    if context.prediction_api.model():
+        return
+    commit = remote_head(context.endpoints.clone_url("model_training"), "main", ROOT)
+    console.step("first loop: push → ci → data → train → gate → register → tag → promote → serve → verify")
+    receipt = trace.follow(context, commit, FIRST_LOOP_SECONDS)
+    trace.show_receipt(receipt)
+    if receipt.state != "passed":
+        raise LoopError(f"The first loop ended {receipt.state}.", "Run: make trace, then: make logs")
+
+
+def show_next(context: Context) -> None:
+    """Addresses, logins and the next command."""
+    show_status(describe(context))
+    console.say()
+    console.say("Logins: make credentials      Next: make demo")

@@ -1,0 +1,28 @@
+"""Bare repositories whose post-receive hook tells CI about each push."""
+
+import shlex
+from pathlib import Path
+
+from sandbox.context import REPOSITORIES, Context
+from sandbox.drivers.processes import executable
+from sandbox.git import git
+
+
+def run(context: Context) -> str:
+    """Create the repositories that are missing; keep every hook as it should be."""
+    root = Path(context.endpoints.git.outside.removeprefix("file://"))
+    root.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in REPOSITORIES if not (root / f"{name}.git").exists()]
+    for name in missing:
+        git("init", "--quiet", "--bare", "--initial-branch=main", f"{name}.git", folder=root)
+    for name in REPOSITORIES:
+        _write_hook(root / f"{name}.git" / "hooks" / "post-receive", context.driver.state)
+    return f"repositories: {', '.join(missing)}" if missing else ""
+
+
+def _write_hook(hook: Path, state: Path) -> None:
+    command = [executable(state, "ci", "ci"), "hook", "--env", str(state / "ci.env")]
+    text = f"#!/bin/sh\nexec {shlex.join(command)}\n"
+    if not hook.exists() or hook.read_text() != text:
+        hook.write_text(text)
+        hook.chmod(0o755)

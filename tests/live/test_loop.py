@@ -1,0 +1,231 @@
+"""The loop for real, with nothing but Git, HTTP and `sandbox -o json`: the same file for every driver."""
+
+import subprocess
+
+import psutil
+import pytest
+import requests
+
+from sandbox.http import Http
+from sandbox.wait import wait_until
+
+STAGES = ["push", "ci", "data", "train", "gate", "register", "tag", "promote", "serve", "verify"]
+FLOWERS = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2], [6.0, 3.4, 4.5, 1.6], [4.8, 3.4, 1.6, 0.2]]
+SPECIES = ["versicolor", "setosa", "versicolor", "setosa"]
+
+# Cases that a driver cannot run, with the reason.
+SKIPPED = {"docker": {"test_api_restarted_while_mlflow_is_down_serves_from_its_copy": "uses supervisorctl"}}
+
+
+@pytest.fixture(autouse=True)
+def _skip_what_the_driver_cannot(request, sandbox):
+    reasons = SKIPPED.get(sandbox.json("status")["driver"], {})
+    if reason := reasons.get(request.node.name):
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def mlflow(sandbox):
+    """GET of MLflow's REST API."""
+
+    def get(path, **query):
+        answer = requests.get(f"{sandbox.url('mlflow')}/api/2.0/mlflow/{path}", params=query, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    return get
+
+
+def predict(sandbox, instances):
+    answer = requests.post(
+        f"{sandbox.url('prediction-api')}/predict", json={"instances": instances}, timeout=10
+    )
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def states(receipt):
+    return {stage["name"]: stage["state"] for stage in receipt["stages"]}
+
+
+def detail(receipt, name):
+    return next(stage["detail"] for stage in receipt["stages"] if stage["name"] == name)
+
+
+def served_version(sandbox):
+    return sandbox.json("status")["model"]["version"]
+
+
+def test_up_serves_a_model(sandbox):
+    described = sandbox.json("status")
+    assert all(service["healthy"] for service in described["services"])
+    assert described["model"]["name"] == "iris"
+    assert predict(sandbox, FLOWERS).json() == {"predictions": SPECIES}
+
+
+def test_a_push_becomes_a_served_model_with_a_receipt(sandbox, clone, mlflow):
+    work = clone("model_training")
+    (work.folder / "NOTES.md").write_text("A harmless change.\n")
+    commit = work.push("A harmless change")
+    receipt = sandbox.trace(commit)
+    assert receipt["state"] == "passed", receipt
+    assert [stage["name"] for stage in receipt["stages"]] == STAGES
+    assert set(states(receipt).values()) == {"passed"}
+    started = [stage["started"] for stage in receipt["stages"]]
+    assert started == sorted(started)
+    print(f"\npush → served: {receipt['seconds']} s", {s["name"]: s["seconds"] for s in receipt["stages"]})
+
+    answer = predict(sandbox, FLOWERS)
+    assert answer.json() == {"predictions": SPECIES}
+    assert answer.headers["X-Git-Commit"] == commit
+    data_version = answer.headers["X-Data-Version"]
+
+    version = mlflow("model-versions/get", name="iris", version=answer.headers["X-Model-Version"])[
+        "model_version"
+    ]
+    tags = {tag["key"]: tag["value"] for tag in version["tags"]}
+    assert tags["code_commit"] == commit
+    assert tags["data_version"] == data_version
+    assert tags["loop_run_id"] == receipt["run_id"] == f"push-model_training-{commit[:12]}"
+    assert tags["image"].startswith("env:sha256:")
+    assert len(tags["data_commit"]) == 40
+    assert "/job/model_training/" in tags["build"]
+
+    artifacts = mlflow("artifacts/list", run_id=version["run_id"])["files"]
+    assert {"receipt.json", "verification.json"} <= {file["path"] for file in artifacts}
+
+    work.git("fetch", "--quiet", "--tags")
+    tag = f"CV_{commit[:12]}_DV_{data_version}"
+    assert work.git("cat-file", "-t", tag) == "tag"
+    assert work.git("rev-parse", f"{tag}^{{commit}}") == commit
+    data = clone("data_preprocessing")
+    assert data.git("cat-file", "-t", f"DV_{data_version}") == "tag"
+
+
+def test_accuracy_through_the_api_equals_the_metric_in_mlflow(sandbox, clone, mlflow):
+    answer = predict(sandbox, FLOWERS)
+    data = clone("data_preprocessing")
+    data.git("checkout", "--quiet", f"DV_{answer.headers['X-Data-Version']}")
+    python = next((sandbox.folder / ".sandbox/images/environments").glob("*/bin/dvc")).parent / "python"
+    subprocess.run([python, "-m", "dvc", "pull", "--quiet"], cwd=data.folder, check=True, timeout=120)
+    read = "import pandas, sys; print(pandas.read_parquet(sys.argv[1]).to_csv(index=False))"
+    parquet = data.folder / "data/processed/test.parquet"
+    printed = subprocess.run(
+        [python, "-c", read, parquet], capture_output=True, text=True, check=True, timeout=60
+    )
+    header, *lines = [line.split(",") for line in printed.stdout.strip().splitlines()]
+    target = header.index("species")
+    columns = [name for name in header if name != "species"]
+    rows = [{name: float(line[header.index(name)]) for name in columns} for line in lines]
+    predicted = predict(sandbox, rows).json()["predictions"]
+    correct = sum(label == line[target] for label, line in zip(predicted, lines, strict=True))
+
+    version = mlflow("model-versions/get", name="iris", version=answer.headers["X-Model-Version"])[
+        "model_version"
+    ]
+    metrics = mlflow("runs/get", run_id=version["run_id"])["run"]["data"]["metrics"]
+    logged = {metric["key"]: metric["value"] for metric in metrics}["accuracy"]
+    assert correct / len(lines) == pytest.approx(logged)
+
+
+def test_a_failing_test_stops_in_ci_and_the_old_model_serves(sandbox, clone):
+    before = served_version(sandbox)
+    work = clone("model_training")
+    (work.folder / "tests" / "test_broken.py").write_text("def test_broken():\n    raise AssertionError\n")
+    receipt = sandbox.trace(work.push("Break a test"))
+    assert receipt["state"] == "failed"
+    assert states(receipt)["ci"] == "failed"
+    assert "test" in detail(receipt, "ci")
+    assert states(receipt)["train"] == "skipped"
+    assert served_version(sandbox) == before
+
+
+def test_bad_raw_data_stops_at_data_and_names_column_and_rule(sandbox, clone):
+    before = served_version(sandbox)
+    state = sandbox.json("status")["state"]
+    with open(f"{state}/data/iris.csv") as file:
+        lines = file.read().splitlines()
+    lines[17] = lines[17].replace(lines[17].split(",")[2], "-4.2", 1)
+    with open(f"{state}/data/broken.csv", "w") as file:
+        file.write("\n".join(lines) + "\n")
+    work = clone("data_preprocessing")
+    work.edit("params.yaml", "iris.csv", "broken.csv")
+    receipt = sandbox.trace(work.push("Use a broken file"))
+    assert receipt["state"] == "failed"
+    assert states(receipt)["data"] == "failed"
+    assert "petal_length" in detail(receipt, "data")
+    assert states(receipt)["train"] == "skipped"
+    assert served_version(sandbox) == before
+    work.edit("params.yaml", "broken.csv", "iris.csv")
+    assert sandbox.trace(work.push("Use the good file again"))["state"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "no Jenkinsfile"),
+        ("pipeline {\n    agent any\n    stages {\n", "line"),
+        (
+            "pipeline {\n    agent any\n    stages {\n        stage('x') {\n            script { foo() }\n",
+            "script",
+        ),
+    ],
+    ids=["none", "broken", "unsupported"],
+)
+def test_a_bad_jenkinsfile_is_red_with_its_reason(sandbox, clone, content, reason):
+    work = clone("model_training")
+    if content is None:
+        (work.folder / "Jenkinsfile").unlink()
+    else:
+        (work.folder / "Jenkinsfile").write_text(content)
+    receipt = sandbox.trace(work.push("Spoil the Jenkinsfile", branch="spoiled"))
+    assert receipt["state"] == "failed"
+    assert reason.lower() in detail(receipt, "ci").lower()
+
+
+def test_up_on_a_running_stack_restarts_nothing(sandbox):
+    def processes():
+        mine = str(sandbox.folder / ".sandbox/environments")
+        found = psutil.process_iter(["pid", "create_time", "cmdline", "ppid"])
+        roots = [p for p in found if mine in " ".join(p.info["cmdline"] or [])]
+        supervised = {
+            p.pid for p in roots if "supervisord" in " ".join(psutil.Process(p.info["ppid"]).cmdline())
+        }
+        return supervised
+
+    before = processes()
+    assert len(before) == len(sandbox.json("status")["services"])
+    sandbox.make("up")
+    assert processes() == before
+
+
+def test_down_and_up_keep_model_and_history(sandbox):
+    model = sandbox.json("status")["model"]
+    newest = sandbox.json("trace")
+    sandbox.make("down")
+    assert not any(service["healthy"] for service in sandbox.json("status")["services"])
+    sandbox.make("up")
+    assert sandbox.json("status")["model"] == model
+    assert sandbox.json("trace", newest["run_id"])["stages"] == newest["stages"]
+    assert predict(sandbox, FLOWERS).json() == {"predictions": SPECIES}
+
+
+def test_api_restarted_while_mlflow_is_down_serves_from_its_copy(sandbox):
+    control = [sandbox.folder / ".venv/bin/supervisorctl", "-c", sandbox.folder / ".sandbox/supervisord.conf"]
+
+    def supervise(*words):
+        subprocess.run([*control, *words], check=True, capture_output=True, timeout=90)
+
+    model = sandbox.json("status")["model"]
+    supervise("stop", "mlflow")
+    try:
+        supervise("restart", "prediction-api")
+        sandbox_ready(sandbox)
+        assert predict(sandbox, FLOWERS).headers["X-Model-Version"] == model["version"]
+    finally:
+        supervise("start", "mlflow")
+
+
+def sandbox_ready(sandbox):
+    url = f"{sandbox.url('prediction-api')}/ready"
+    wait_until(lambda: Http("prediction-api", url).call("GET", "").ok, what="the API to serve", seconds=60)

@@ -1,0 +1,57 @@
+"""Docs that lie are bugs: what they name is there."""
+
+import re
+
+import pytest
+
+from sandbox.cli import cli
+from sandbox.drivers.processes import all_processes
+from sandbox.endpoints import embedded_endpoints
+from sandbox.settings import create_env_file, load_settings
+
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/decisions.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_and_picture_leads_somewhere(root, page):
+    text = (root / page).read_text()
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if "://" not in target:
+            assert ((root / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_make_target_named_is_there(root, page):
+    targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    targets |= {"image", "install"}  # of the sample repositories
+    named = set(re.findall(r"`make ([a-z-]+)", (root / page).read_text()))
+    assert named <= targets
+
+
+def test_every_verb_has_its_make_target(root):
+    targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    assert set(cli.commands) <= targets
+
+
+def test_readme_lists_exactly_the_services(root, tmp_path):
+    (tmp_path / ".env.example").write_text((root / ".env.example").read_text())
+    create_env_file(tmp_path)
+    settings = load_settings(tmp_path)
+    names = {p.name for p in all_processes(settings, embedded_endpoints(settings, tmp_path), tmp_path)}
+    table = (root / "README.md").read_text().split("## Services")[1].split("\n## ")[0]
+    assert {row for line in table.splitlines() for row in re.findall(r"^\| `([a-z-]+)`", line)} == names
+
+
+def test_readme_stays_short(root):
+    assert len((root / "README.md").read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("project", ["model_training", "data_preprocessing", "airflow_dags"])
+def test_a_repositorys_readme_lists_its_files(root, project):
+    folder = root / "gitea_repos" / project
+    readme = (folder / "README.md").read_text()
+    skipped = {"__init__.py", "__main__.py", ".gitignore", ".dockerignore", ".dvcignore", ".airflowignore"}
+    names = {p.name for p in folder.iterdir() if p.is_file()} | {
+        p.name for part in (project, "dags", "loop") for p in (folder / part).glob("*.py")
+    }
+    assert sorted(name for name in names - skipped if name not in readme) == []

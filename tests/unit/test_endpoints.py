@@ -1,0 +1,17 @@
+"""loop.env is the seam of every task: its keys are those that the architecture page lists."""
+
+import re
+
+from sandbox.endpoints import embedded_endpoints
+from sandbox.settings import create_env_file, load_settings
+
+
+def test_loop_env_has_exactly_the_documented_keys(tmp_path, root):
+    (tmp_path / ".env.example").write_text((root / ".env.example").read_text())
+    create_env_file(tmp_path)
+    settings = load_settings(tmp_path)
+    keys = embedded_endpoints(settings, tmp_path).loop_env(settings).keys()
+    page = (root / "docs" / "architecture.md").read_text()
+    section = page.split("## Seam 1")[1].split("## Seam 2")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert set(keys) == {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}

@@ -1,0 +1,117 @@
+"""The receipt puts commit statuses and Airflow's tasks together as one list of stages."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sandbox.receipt import STAGES, Loop, Stage, overall_state, read_receipt
+
+PUSHED = "2026-05-01T10:00:00Z"
+ENDED = "2026-05-01T10:00:21Z"
+
+
+class FakeAirflow:
+    """Answers like clients.airflow.Airflow from one table of tasks."""
+
+    def __init__(self, state=None, tasks=None, outcomes=None):
+        self._state, self._tasks, self._outcomes = state, tasks or {}, outcomes or {}
+
+    def run(self, _dag, run_id):
+        return {"dag_run_id": run_id, "state": self._state} if self._state else None
+
+    def tasks(self, _dag, _run_id):
+        return {name: {"task_id": name, **fields} for name, fields in self._tasks.items()}
+
+    def said(self, _dag, _run_id, task, _key):
+        return self._outcomes.get(task)
+
+
+def receipt(airflow, *ci):
+    rows = tuple(
+        {
+            "context": "ci",
+            "status": s,
+            "description": s,
+            "created_at": PUSHED,
+            "updated_at": ENDED,
+            "target_url": "b/1",
+        }
+        for s in ci
+    )
+    outside = SimpleNamespace(airflow=SimpleNamespace(outside="http://airflow"))
+    loop = Loop("abc", "push-model_training-abc", "model_training", "abc" * 10, rows)
+    return read_receipt(SimpleNamespace(airflow=airflow, endpoints=outside), loop)
+
+
+def task(state, start="2026-05-01T10:00:30Z", end="2026-05-01T10:00:34Z"):
+    return {"state": state, "start_date": start, "end_date": end}
+
+
+def states(read):
+    return {stage.name: stage.state for stage in read.stages}
+
+
+def test_stages_come_in_the_order_of_the_loop():
+    assert [stage.name for stage in receipt(FakeAirflow(), "pending").stages] == list(STAGES)
+
+
+def test_before_ci_has_seen_the_push_nothing_is_claimed():
+    read = receipt(FakeAirflow())
+    assert states(read)["ci"] == "pending"
+    assert not read.final
+
+
+def test_a_red_ci_ends_the_loop_and_names_the_reason():
+    read = receipt(FakeAirflow(), "pending", "failure")
+    assert read.state == "failed"
+    assert read.final
+    assert states(read)["train"] == "skipped"
+
+
+def test_a_push_that_starts_no_run_is_passed():
+    assert receipt(FakeAirflow(), "pending", "success").state == "passed"
+
+
+def test_a_passed_run_counts_from_push_to_the_end_of_verify():
+    tasks = {name: task("success") for name in ("plan", *STAGES[2:])}
+    read = receipt(FakeAirflow("success", tasks), "pending", "success")
+    assert read.state == "passed"
+    assert read.seconds == 34.0
+    assert set(states(read).values()) == {"passed"}
+
+
+def test_a_rejection_is_a_passed_task_that_says_rejected():
+    tasks = {
+        "plan": task("success"),
+        "data": task("success"),
+        "train": task("success"),
+        "gate": task("success"),
+    }
+    tasks |= {name: task("skipped") for name in STAGES[5:]}
+    outcomes = {"gate": {"state": "rejected", "detail": "accuracy 0.60 is below 0.70", "url": ""}}
+    read = receipt(FakeAirflow("success", tasks, outcomes), "success")
+    assert read.state == "rejected"
+    assert read.stages[4].detail == "accuracy 0.60 is below 0.70"
+
+
+def test_a_failed_plan_is_shown_as_the_failed_data_stage():
+    outcomes = {"plan": {"state": "failed", "detail": "no image", "url": ""}}
+    tasks = {"plan": task("failed"), "data": task("upstream_failed")}
+    read = receipt(FakeAirflow("failed", tasks, outcomes), "success")
+    assert (read.stages[2].state, read.stages[2].detail) == ("failed", "no image")
+    assert read.state == "failed"
+
+
+@pytest.mark.parametrize("state", ["running", "up_for_retry"])
+def test_while_a_task_runs_the_loop_runs(state):
+    tasks = {"plan": task("success"), "data": task("success"), "train": task(state, end=None)}
+    read = receipt(FakeAirflow("running", tasks), "success")
+    assert read.state == "running"
+    assert states(read)["train"] == "running"
+    assert not read.final
+
+
+def test_one_word_for_the_loop_prefers_what_went_wrong():
+    assert overall_state([Stage("a", "passed"), Stage("b", "failed"), Stage("c", "running")]) == "failed"
+    assert overall_state([Stage("a", "passed"), Stage("b", "waiting"), Stage("c", "skipped")]) == "waiting"
+    assert overall_state([Stage("a", "passed"), Stage("b", "pending")]) == "running"
