@@ -1,0 +1,59 @@
+"""What slo.yaml says, in Airflow's words; and what is left to do when a run fails for good."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from dags.stage import read_run
+from loop.announce import announce
+from loop.errors import LoopError
+from loop.limits import Limits
+from loop.mlflow import MLflow
+from loop.rollback import recover
+from loop.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SINCE = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
+
+
+def dag_options(limits: Limits) -> dict[str, Any]:
+    """What both DAGs share: one run at a time, the rest queued, and an end after the longest duration."""
+    return {
+        "schedule": None,
+        "start_date": SINCE,
+        "catchup": False,
+        "max_active_runs": 1,
+        "dagrun_timeout": timedelta(seconds=limits.longest_seconds["run"]),
+        "on_failure_callback": put_right,
+    }
+
+
+def task_options(limits: Limits, task_id: str, retried: bool = True) -> dict[str, Any]:
+    """A task's longest duration, and its retries with back-off, which are for infrastructure alone."""
+    retries = limits.retries
+    return {
+        "task_id": task_id,
+        "execution_timeout": timedelta(seconds=limits.longest_seconds[task_id]),
+        "retries": retries.times if retried else 0,
+        "retry_delay": timedelta(seconds=retries.first_wait_seconds),
+        "retry_exponential_backoff": retries.factor,
+        "max_retry_delay": timedelta(seconds=retries.longest_wait_seconds),
+    }
+
+
+def put_right(context: dict[str, Any]) -> None:
+    """After a failed run: the old champion back, should the task have been killed before it did that itself.
+
+    Airflow calls it in the DAG processor for every kind of failure, a lost task and a timed out run included.
+    """
+    run_id = context["run_id"]
+    try:
+        if said := recover(MLflow(Settings.from_env().mlflow_tracking_uri), run_id):
+            log.warning("Run %s failed: %s", run_id, said)
+    except LoopError as error:
+        log.error("Run %s failed and what it promoted could not be taken back: %s", run_id, error)
+    ti = context.get("ti")
+    if ti and not ti.xcom_pull(task_ids=ti.task_id, key="outcome"):
+        said = f"Airflow lost the task before it could say why ({context.get('reason')})"
+        announce(read_run(context), ti.xcom_pull(task_ids="plan") or {}, ti.task_id, "failed", said)

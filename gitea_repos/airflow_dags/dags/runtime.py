@@ -1,0 +1,64 @@
+"""Where a task's program runs. Nothing else reads TASK_RUNTIME."""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dags.stage import Recorded
+from loop.errors import Failure
+from loop.process import execute, launcher, read
+from loop.run import Outcome, Run
+from loop.settings import task_environment
+
+log = logging.getLogger(__name__)
+
+Spare = Callable[..., str]
+
+
+class ProcessTask(Recorded):
+    """Runs `argv` in the image `env["IMAGE"]` as a process of this machine.
+
+    The program gets the machine's base environment, loop.env and `env`, whose empty values are left out.
+    `spare` is asked first; the reason it gives skips the task.
+    """
+
+    template_fields = ("env",)
+
+    def __init__(
+        self, *, argv: Sequence[str], env: dict[str, str], spare: Spare | None = None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.argv = list(argv)
+        self.env = env
+        self.spare = spare
+
+    def perform(self, run: Run, results: dict[str, Any]) -> Outcome:
+        """Run the program and give the result it printed."""
+        if self.spare and (reason := self.spare(run, **results)):
+            return Outcome("skipped", reason)
+        environment = task_environment() | {key: value for key, value in self.env.items() if value}
+        command = [launcher(environment.get("IMAGE", ""), environment.get("IMAGE_STORE", "")), *self.argv]
+        outcome = read(execute(command, environment, log.info))
+        return Outcome(outcome.state, outcome.detail, outcome.values, mlflow_url(run, outcome.values))
+
+
+RUNTIMES = {"process": ProcessTask}
+
+
+def work(task_id: str, argv: Sequence[str], env: dict[str, str], **options: Any) -> Recorded:
+    """An operator that runs `argv` in the image `env["IMAGE"]`, in the way TASK_RUNTIME says.
+
+    The values of `env` are templates. Raises Failure, which Airflow shows as an import error, for a runtime
+    that does not exist.
+    """
+    runtime = os.environ.get("TASK_RUNTIME", "process")
+    if runtime not in RUNTIMES:
+        raise Failure(f"TASK_RUNTIME is {runtime!r}: it must be {' or '.join(sorted(RUNTIMES))}")
+    return RUNTIMES[runtime](task_id=task_id, argv=argv, env=env, **options)
+
+
+def mlflow_url(run: Run, values: dict[str, Any]) -> str:
+    """The page of the MLflow run that a task names in its result, for people."""
+    mlflow_run = values.get("mlflow_run_id")
+    return f"{run.settings.mlflow_web_url}/#/runs/{mlflow_run}" if mlflow_run else ""

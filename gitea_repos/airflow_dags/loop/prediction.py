@@ -1,0 +1,74 @@
+"""The prediction API: what it serves, what it could serve, and a live prediction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from loop.errors import Refused, Unreachable
+from loop.http import Service, document
+
+INFO = "prediction_api_model_info"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the API says of itself: the version of each worker, and the last model it would not load."""
+
+    workers: tuple[tuple[str, str], ...]  # name and version of the model of each
+    refused: tuple[str, str]
+    refused_reason: str
+    libraries: dict[str, str]
+    types: tuple[str, ...]
+
+    def is_all(self, name: str, version: str) -> bool:
+        """Whether every worker answers with that version."""
+        return set(self.workers) == {(name, version)}
+
+
+class PredictionAPI:
+    """The running API at one address."""
+
+    def __init__(self, address: str) -> None:
+        self.service = Service("The prediction API", address)
+
+    def served(self) -> Served:
+        """What `GET /model` says; an API without a model says it in a 503 problem document."""
+        # 503 is an answer here, not a failure.
+        found = document(self.service.call("GET", "/model", accept=(503,)), self.service.name)
+        if "servable" not in found:
+            raise Unreachable(f"{self.service.name} does not say what it can serve: it is not up yet")
+        return read_served(found)
+
+    def predict(self, instances: list[dict[str, Any]]) -> tuple[list[Any], str, str]:
+        """The labels of `instances`, and the model's name and version from the answer's headers."""
+        answer = self.service.call("POST", "/predict", json={"instances": instances})
+        labels = document(answer, self.service.name).get("predictions")
+        headers = answer.headers
+        return labels or [], headers.get("X-Model-Name", ""), headers.get("X-Model-Version", "")
+
+    def counts(self, name: str, version: str) -> bool:
+        """Whether the API's metrics name that model and version."""
+        try:
+            text = self.service.call("GET", "/metrics").text
+        except Refused:
+            return False
+        lines = [line for line in text.splitlines() if line.startswith(f"{INFO}{{")]
+        wanted = (f'name="{name}"', f'version="{version}"')
+        # A model that served before stays in the metrics with the value 0.
+        return any(all(label in line for label in wanted) and float(line.split()[-1]) > 0 for line in lines)
+
+
+def read_served(found: dict[str, Any]) -> Served:
+    """Read the document of `GET /model`; a problem document has `servable` alone."""
+    servable = found.get("servable") or {}
+    refusal = found.get("last_refusal") or {}
+    return Served(
+        workers=tuple(_identity(worker) for worker in found.get("workers") or ()),
+        refused=_identity(refusal),
+        refused_reason=str(refusal.get("reason", "")),
+        libraries=servable.get("libraries") or {},
+        types=tuple(servable.get("types") or ()),
+    )
+
+
+def _identity(found: dict[str, Any]) -> tuple[str, str]:
+    return str(found.get("name") or ""), str(found.get("version") or "")

@@ -1,0 +1,105 @@
+"""A task's program as a process: its image, its log, its result and its certain end."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+from loop import leash
+from loop.errors import Crashed, Failure
+from loop.run import Outcome
+
+IMAGE = re.compile(r"env:sha256:([0-9a-f]{64})")
+LAST_LINES = 5  # of the log, in the message of a crash
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended: exit status, last line of standard output, last lines of both."""
+
+    status: int
+    result: str
+    tail: tuple[str, ...]
+
+
+def launcher(image: str, store: str) -> str:
+    """The executable of an image in the store; raises Failure when the image is not there."""
+    parts, match = urlsplit(store), IMAGE.fullmatch(image)
+    if not match:
+        raise Failure(f"IMAGE is {image!r}: a process runs images of the form env:sha256:<64 hex digits>")
+    if parts.scheme != "file":
+        raise Failure(f"IMAGE_STORE is {store!r}: a process needs a file:// address")
+    path = Path(unquote(parts.path)) / match[1] / "run"
+    if not os.access(path, os.X_OK):
+        raise Failure(f"the image {image} is not in the store: push its commit again so that CI builds it")
+    return str(path)
+
+
+def execute(argv: list[str], environment: dict[str, str], say: Callable[[str], None]) -> Ended:
+    """Run a program to its end, saying each line of its output at once; it never outlives this process."""
+    tail: deque[str] = deque(maxlen=LAST_LINES)
+    result = ""
+
+    def show(line: str) -> None:
+        tail.append(line)
+        say(line)
+
+    with _leashed(argv, environment) as process:
+        errors = threading.Thread(target=lambda: [show(line) for line in _lines(process.stderr)], daemon=True)
+        errors.start()
+        for line in _lines(process.stdout):
+            result = line if line.strip() else result
+            show(line)
+        errors.join()
+        return Ended(process.wait(), result, tuple(tail))
+
+
+def read(ended: Ended) -> Outcome:
+    """The result a program printed; raises Failure when it failed as expected, else Crashed."""
+    found = _object(ended.result)
+    state, detail = found.get("state"), str(found.get("detail", ""))
+    if ended.status == 0 and state == "passed":
+        return Outcome("passed", detail, found)
+    if ended.status == 1 and state == "failed":
+        raise Failure(detail or "the task failed and gave no reason")
+    last = detail or " | ".join(line for line in ended.tail if line.strip()) or "it printed nothing"
+    raise Crashed(f"the task ended with exit status {ended.status}: {last}")
+
+
+@contextmanager
+def _leashed(argv: list[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-I", "-S", leash.__file__, *argv]
+    pipe = subprocess.PIPE
+    # A session of its own: signals to Airflow's task reach the program in order, through the leash.
+    process = subprocess.Popen(
+        command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace",
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def _lines(stream: IO[str]) -> Iterator[str]:
+    return (line.rstrip("\n") for line in stream)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

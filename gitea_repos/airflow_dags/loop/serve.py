@@ -1,0 +1,47 @@
+"""`serve`: every worker of the API answers with the new version, or the old champion returns."""
+
+from typing import Any
+
+from loop import wait
+from loop.errors import Failure, Unreachable
+from loop.mlflow import MLflow
+from loop.prediction import PredictionAPI, Served
+from loop.register import CHAMPION
+from loop.rollback import undone_on_failure
+from loop.run import Outcome, Run, plural
+
+
+def serve(run: Run, promote: dict[str, Any]) -> Outcome:
+    """Wait until all workers have the version; a refusal of the API fails at once with the API's reason."""
+    mlflow, api = MLflow(run.settings.mlflow_tracking_uri), PredictionAPI(run.settings.api_url)
+    name, version, waits = promote["name"], promote["version"], run.limits.waits
+    with undone_on_failure(mlflow, name, version):
+        served = wait.until(lambda: _look(api, mlflow, name, version), waits.served, waits.every)
+        if not served:
+            raise Failure(_late(api, name, version, waits.served))
+    detail = f"{name} version {version} on {plural(len(served.workers), 'worker')}"
+    return Outcome("passed", detail, url=f"{run.settings.api_web_url}/model")
+
+
+def _look(api: PredictionAPI, mlflow: MLflow, name: str, version: str) -> Served | None:
+    """What the API says when all workers have the version; None while they do not or the API is away."""
+    try:
+        served = api.served()
+    except Unreachable:
+        return None
+    if served.is_all(name, version):
+        return served
+    if served.refused == (name, version):
+        raise Failure(f"the API refused {name} version {version}: {served.refused_reason}")
+    champion = mlflow.aliased(name, CHAMPION)
+    if champion and champion.number != version:
+        raise Failure(f"version {champion.number} became champion while the API loaded version {version}")
+    return None
+
+
+def _late(api: PredictionAPI, name: str, version: str, seconds: float) -> str:
+    try:
+        seen = ", ".join(f"{name} {version}" for name, version in api.served().workers) or "no model"
+    except Unreachable as error:
+        seen = str(error)
+    return f"{name} version {version} was not served after {seconds:.0f} seconds; last seen: {seen}"

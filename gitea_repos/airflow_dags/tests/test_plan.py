@@ -1,0 +1,136 @@
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from loop.errors import Failure, Unreachable
+from loop.plan import plan
+from loop.repeat import repeated
+from loop.run import Run
+
+
+@pytest.fixture
+def commits(repository: Callable[[str], Any], statuses: Any) -> dict[str, list[str]]:
+    """Two repositories of three green commits each, the oldest first."""
+    made = {}
+    for name in ("model_training", "data_preprocessing"):
+        bare = repository(name)
+        made[name] = [bare.commit(word) for word in ("one", "two", "three")]
+        for commit in made[name]:
+            statuses.set(commit, "ci", "success")
+            statuses.set(commit, "image", "success", f"image-{commit[:4]}")
+    return made
+
+
+def with_conf(run: Run, **conf: Any) -> Run:
+    return replace(run, conf=conf)
+
+
+def test_without_conf_the_newest_green_commits_are_used(run: Run, commits: dict[str, list[str]]) -> None:
+    values = plan(run).values
+    newest = commits["model_training"][2]
+    assert (values["code_commit"], values["code_image"]) == (newest, f"image-{newest[:4]}")
+    assert values["data_commit"] == commits["data_preprocessing"][2]
+    assert (values["dag_commit"], values["reason"], values["promote"]) == ("d" * 40, "manual", "auto")
+
+
+@pytest.mark.parametrize("state", ["failure", "pending"])
+def test_a_commit_that_is_not_green_is_passed_over(
+    run: Run, commits: dict[str, list[str]], statuses: Any, state: str
+) -> None:
+    statuses.set(commits["model_training"][2], "ci", state)
+    assert plan(run).values["code_commit"] == commits["model_training"][1]
+
+
+def test_a_build_that_still_runs_is_waited_for(
+    run: Run, commits: dict[str, list[str]], statuses: Any
+) -> None:
+    head = commits["model_training"][2]
+    statuses.set(head, "ci", "pending")
+    done = threading.Timer(0.3, statuses.set, (head, "ci", "success"))
+    done.start()
+    patient = replace(run, limits=replace(run.limits, waits=replace(run.limits.waits, ci=5)))
+    assert plan(patient).values["code_commit"] == head
+    done.join()
+
+
+def test_what_was_pushed_is_used_with_its_image(run: Run, commits: dict[str, list[str]]) -> None:
+    pushed = commits["data_preprocessing"][0]
+    conf = {
+        "reason": "push",
+        "repository": "data_preprocessing",
+        "commit": pushed,
+        "image": "just-built",
+        "build": "b",
+    }
+    values = plan(with_conf(run, **conf)).values
+    assert (values["data_commit"], values["data_image"], values["build"]) == (pushed, "just-built", "b")
+    assert values["code_commit"] == commits["model_training"][2]
+
+
+def test_a_historical_data_version_leads_to_the_commit_below_its_tag(
+    run: Run, commits: dict[str, list[str]], repository: Callable[[str], Any]
+) -> None:
+    bare = repository("data_preprocessing")
+    tree = bare.git("rev-parse", "main^{tree}")
+    lock = bare.git("commit-tree", tree, "-m", "dvc.lock", "-p", commits["data_preprocessing"][0])
+    bare.git("tag", "-a", "-m", "data", "DV_0123456789ab", lock)
+    values = plan(with_conf(run, data_version="0123456789ab")).values
+    assert values["data_commit"] == commits["data_preprocessing"][0]
+    assert (values["data_version"], values["insists"]) == ("0123456789ab", True)
+
+
+def test_no_green_commit_is_a_clear_failure(run: Run, commits: dict[str, list[str]], statuses: Any) -> None:
+    for commit in commits["model_training"]:
+        statuses.set(commit, "ci", "failure")
+    with pytest.raises(Failure, match="none of the last 3 commits of model_training main has a green build"):
+        plan(run)
+
+
+@pytest.mark.parametrize("conf", [{"code_commit": "main"}, {"data_version": "1"}, {"code_commit": 7}])
+def test_a_malformed_conf_is_a_clear_failure(run: Run, conf: dict[str, Any]) -> None:
+    with pytest.raises(Failure, match="in the run's conf is"):
+        plan(with_conf(run, **conf))
+
+
+def test_an_absent_repository_is_tried_again(run: Run) -> None:
+    with pytest.raises(Unreachable, match=r"git fetch for .*model_training\.git ended with 128: fatal: "):
+        plan(run)
+
+
+@pytest.mark.usefixtures("commits")
+def test_promotion_follows_the_setting_unless_conf_says_no(run: Run) -> None:
+    manual = replace(run, settings=replace(run.settings, promotion="manual"))
+    assert plan(manual).values["promote"] == "manual"
+    assert plan(with_conf(manual, promote=False)).values["promote"] == "no"
+
+
+DONE = {"code_commit": "c", "data_commit": "d", "dag_commit": "g", "data_version": "v", "image": "i"}
+PLAN = {"reason": "push", "code_commit": "c", "data_commit": "d", "dag_commit": "g", "code_image": "i"}
+
+
+@pytest.mark.parametrize("ended", ["passed", "rejected"])
+def test_a_push_of_what_has_been_through_the_loop_trains_nothing(run: Run, registry: Any, ended: str) -> None:
+    registry.runs["r"] = DONE | {"loop_state": ended, "loop_run_id": "push-1"}
+    said = repeated(run, PLAN, {"data_version": "v"})
+    assert said == f"nothing to do: the same code, data, image and DAGs {ended} in push-1"
+
+
+@pytest.mark.parametrize(
+    ("plan_values", "tags"),
+    [
+        (PLAN | {"reason": "schedule"}, {"loop_state": "passed"}),
+        (PLAN | {"reason": "data"}, {"loop_state": "passed"}),
+        (PLAN, {}),
+        (PLAN, {"loop_state": "passed", "image": "other"}),
+        (PLAN, {"loop_state": "passed", "loop_run_id": "manual-1"}),
+    ],
+    ids=["schedule", "data", "has not ended", "another image", "this very run"],
+)
+def test_anything_else_trains(
+    run: Run, registry: Any, plan_values: dict[str, str], tags: dict[str, str]
+) -> None:
+    registry.runs["r"] = DONE | tags
+    assert repeated(run, plan_values, {"data_version": "v"}) == ""

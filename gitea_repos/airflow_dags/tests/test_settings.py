@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from loop import wait
+from loop.errors import Failure, Refused, Unreachable
+from loop.http import Service
+from loop.limits import Limits
+from loop.settings import Settings, schedule
+
+
+def test_every_missing_setting_is_named_at_once() -> None:
+    with pytest.raises(Failure, match=r"AIRFLOW_WEB_URL, API_URL.* not set"):
+        Settings.from_env({"PROMOTION": "auto"})
+
+
+def test_a_wrong_promotion_is_named() -> None:
+    names = (field.upper() for field in Settings.__dataclass_fields__)
+    with pytest.raises(Failure, match="PROMOTION is 'later': it must be auto or manual"):
+        Settings.from_env(dict.fromkeys(names, "x") | {"PROMOTION": "later"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [({}, "@daily"), ({"LOOP_SCHEDULE": "0 6 * * *"}, "0 6 * * *"), ({"LOOP_SCHEDULE": ""}, None)],
+)
+def test_the_schedule_is_a_setting_with_a_default(environ: dict[str, str], wanted: str | None) -> None:
+    assert schedule("@daily", environ) == wanted
+
+
+def test_a_task_has_room_for_what_it_waits_for() -> None:
+    limits = Limits.read()
+    longest, waits = limits.longest_seconds, limits.waits
+    assert waits.served < longest["serve"]
+    assert waits.verified < longest["verify"]
+    assert waits.ci * 1.2 < longest["plan"]
+    assert max(longest.values()) == longest["run"]
+
+
+@pytest.mark.parametrize("text", ["gate: [", "schedule: x", "- 1"])
+def test_a_broken_slo_file_is_a_clear_failure(tmp_path: Path, text: str) -> None:
+    (tmp_path / "slo.yaml").write_text(text)
+    with pytest.raises(Failure, match=r"slo\.yaml"):
+        Limits.read(tmp_path / "slo.yaml")
+
+
+def test_a_silent_server_is_unreachable_and_said_plainly() -> None:
+    with pytest.raises(Unreachable, match=r"^MLflow at http://127.0.0.1:9 did not answer: .*refused$"):
+        Service("MLflow", "http://127.0.0.1:9").call("GET", "/")
+
+
+def test_server_errors_are_tried_again_and_client_errors_are_not(serve) -> None:
+    with pytest.raises(Unreachable, match="answered 502"):
+        Service("X", serve(lambda *_: (502, "bad gateway")).address).call("GET", "/")
+    with pytest.raises(Refused, match=r"X refused GET / \(422\): too long") as refusal:
+        Service("X", serve(lambda *_: (422, {"detail": "too long"})).address).call("GET", "/")
+    assert refusal.value.status == 422
+    with pytest.raises(Unreachable, match="not a JSON object"):
+        Service("X", serve(lambda *_: (200, "<html>")).address).json("GET", "/")
+
+
+def test_waiting_looks_at_least_once_and_ends_with_the_first_answer() -> None:
+    looks = []
+    assert wait.until(lambda: looks.append(1), 0, 1) is None
+    assert len(looks) == 1
+    assert wait.until(lambda: looks.append(1) or len(looks) > 2, 5, 0.001) is True
