@@ -10,7 +10,7 @@ from sandbox.clients.statuses import Statuses
 from sandbox.drivers import load_driver
 from sandbox.drivers.base import Driver
 from sandbox.endpoints import Endpoints
-from sandbox.settings import Settings, load_settings
+from sandbox.settings import ROOT, Settings, create_env_file, load_settings
 
 REPOSITORIES = ("airflow_dags", "data_preprocessing", "model_training")
 
@@ -24,7 +24,9 @@ class Context:
 
     @classmethod
     def load(cls) -> "Context":
-        """From .env. Raises SettingsError."""
+        """From .env, which gets the settings of a newer version. Raises SettingsError where there is none."""
+        if (ROOT / ".env").exists():
+            create_env_file()
         settings = load_settings()
         return cls(settings, load_driver(settings))
 

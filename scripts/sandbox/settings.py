@@ -52,6 +52,7 @@ class Settings:
     ci_token: str
     ci_webhook_secret: str
     airflow_jwt_secret: str
+    airflow_session_secret: str
     airflow_fernet_key: str
 
     def ports(self) -> dict[str, int]:

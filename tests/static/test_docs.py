@@ -9,7 +9,7 @@ from sandbox.drivers.processes import all_processes
 from sandbox.endpoints import embedded_endpoints
 from sandbox.settings import create_env_file, load_settings
 
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/decisions.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/tour.md", "docs/architecture.md", "docs/decisions.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -23,7 +23,7 @@ def test_every_link_and_picture_leads_somewhere(root, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_make_target_named_is_there(root, page):
     targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(), re.MULTILINE))
-    targets |= {"image", "install"}  # of the sample repositories
+    targets |= {"image", "install", "deliver"}  # of the sample repositories
     named = set(re.findall(r"`make ([a-z-]+)", (root / page).read_text()))
     assert named <= targets
 
@@ -50,7 +50,15 @@ def test_readme_stays_short(root):
 def test_a_repositorys_readme_lists_its_files(root, project):
     folder = root / "gitea_repos" / project
     readme = (folder / "README.md").read_text()
-    skipped = {"__init__.py", "__main__.py", ".gitignore", ".dockerignore", ".dvcignore", ".airflowignore"}
+    skipped = {
+        "README.md",
+        "__init__.py",
+        "__main__.py",
+        ".gitignore",
+        ".dockerignore",
+        ".dvcignore",
+        ".airflowignore",
+    }
     names = {p.name for p in folder.iterdir() if p.is_file()} | {
         p.name for part in (project, "dags", "loop") for p in (folder / part).glob("*.py")
     }

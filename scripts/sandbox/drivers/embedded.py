@@ -2,15 +2,24 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from sandbox import console
 from sandbox.drivers.base import Driver, Footprint, Probe, Service
 from sandbox.drivers.environments import install_environments
 from sandbox.drivers.logs import read_logs
-from sandbox.drivers.processes import Process, airflow_environment, all_processes, ci_environment, executable
+from sandbox.drivers.processes import (
+    Process,
+    airflow_database,
+    airflow_environment,
+    all_processes,
+    ci_environment,
+    executable,
+)
 from sandbox.drivers.supervisor import Supervisor
 from sandbox.endpoints import embedded_endpoints
 from sandbox.errors import ServiceError
@@ -38,9 +47,10 @@ class EmbeddedDriver(Driver):
         install_environments(self.state / "environments")
         self._write_files()
         if not self.supervisor.running():
-            others = [process for process in self.processes if not process.part]
+            others = [process for process in self.processes if not process.name.startswith("airflow")]
             self.supervisor.apply(others, self.settings)  # they start while Airflow's database is made
             self._migrate()
+            self._keep_write_ahead_log()
         return self.supervisor.apply(self.processes, self.settings)
 
     def stop(self) -> bool:
@@ -78,6 +88,10 @@ class EmbeddedDriver(Driver):
             "loop": self.settings.airflow_loop_password,
         }
         write_private(self.state / "airflow" / "passwords.json", json.dumps(passwords))
+        (self.state / "airflow" / "config").mkdir(exist_ok=True)
+        shutil.copy(
+            ROOT / "services" / "airflow" / "airflow_local_settings.py", self.state / "airflow" / "config"
+        )
 
     def _migrate(self) -> None:
         console.step("preparing Airflow's database")
@@ -89,6 +103,10 @@ class EmbeddedDriver(Driver):
             raise ServiceError(
                 "Airflow's database could not be prepared.", "Run: make logs SERVICE=airflow-migrate"
             )
+
+    def _keep_write_ahead_log(self) -> None:
+        with closing(sqlite3.connect(airflow_database(self.state))) as database:
+            database.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not wait for each other
 
     def _healthy(self, process: Process) -> bool:
         """Raises ApiError or ServiceError that says what is wrong."""

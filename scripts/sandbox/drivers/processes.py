@@ -93,6 +93,11 @@ def _mlflow(settings: Settings, endpoints: Endpoints, state: Path) -> Process:
     )  # fmt: skip
 
 
+def airflow_database(state: Path) -> Path:
+    """Airflow's SQLite file."""
+    return state / "airflow" / "airflow.db"
+
+
 def airflow_environment(settings: Settings, endpoints: Endpoints, state: Path) -> dict[str, str]:
     """The configuration that all three Airflow processes and `airflow db` share."""
     home = state / "airflow"
@@ -118,12 +123,22 @@ def airflow_environment(settings: Settings, endpoints: Endpoints, state: Path) -
             "AIRFLOW__CORE__FERNET_KEY": settings.airflow_fernet_key,
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,loop:op",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_database(state)}?timeout=30",
+            "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(settings.airflow_port),
+            "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__BASE_URL": endpoints.airflow.outside,
+            "AIRFLOW__API__SECRET_KEY": settings.airflow_session_secret,
             "AIRFLOW__API_AUTH__JWT_SECRET": settings.airflow_jwt_secret,
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+            "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
+            # Half a second a task instead of one; at 5 a finished task at times holds its worker for 5 s.
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         }
     )
 
@@ -134,15 +149,28 @@ def _airflow(settings: Settings, endpoints: Endpoints, state: Path) -> list[Proc
     return [
         Process(
             name="airflow-api",
-            argv=[airflow, "api-server", "--host", "127.0.0.1", "--workers", "1"],
+            argv=[airflow, "api-server"],
             environment=environment,
             url=endpoints.airflow.outside,
-            part="metadatabase",
+            directory=state / "airflow",
+            health="/execution/health",  # its first answer takes 3 s, which else the first task would wait
             user="admin",
             password=settings.airflow_admin_password,
         ),
-        Process("airflow-scheduler", [airflow, "scheduler"], environment, part="scheduler"),
-        Process("airflow-dag-processor", [airflow, "dag-processor"], environment, part="dag_processor"),
+        Process(
+            name="airflow-scheduler",
+            argv=[airflow, "scheduler", "--skip-serve-logs"],
+            environment=environment,
+            directory=state / "airflow",
+            part="scheduler",
+        ),
+        Process(
+            name="airflow-dag-processor",
+            argv=[airflow, "dag-processor"],
+            environment=environment,
+            directory=state / "airflow",
+            part="dag_processor",
+        ),
     ]
 
 

@@ -65,34 +65,25 @@ class Supervisor:
 
     def stop(self) -> None:
         """End every process group, then supervisord. Raises ServiceError if a process survives."""
-        family = self._family()
         if self.running():
+            root = psutil.Process(self._call("getPID"))
+            family = [root, *root.children(recursive=True)]
             self._call("shutdown")
-        wait_until(
-            lambda: self._all_gone(family),
-            what="all processes to end",
-            seconds=STOP_SECONDS * 2,
-            hint="Run: make down",
-        )
+            wait_until(
+                lambda: not _lives(root), what="supervisord to end its processes", seconds=STOP_SECONDS * 2
+            )
+            self._end([process for process in family if _lives(process)])
+        self._end(leftovers(self.state))
         self.socket.unlink(missing_ok=True)
 
-    def _family(self) -> list[psutil.Process]:
-        """supervisord and all below it; some rewrite their title and with it what tells them as ours."""
-        if not self.running():
-            return []
-        root = psutil.Process(self._call("getPID"))
-        return [root, *root.children(recursive=True)]
-
-    def _all_gone(self, family: list[psutil.Process]) -> bool:
-        if self.running():
-            return False
-        left = {process for process in [*family, *leftovers(self.state)] if _lives(process)}
-        for process in left:
+    def _end(self, processes: list[psutil.Process]) -> None:
+        for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        return not left
+        wait_until(lambda: not any(map(_lives, processes)), what="all processes to end", seconds=STOP_SECONDS)
 
     def _launch(self) -> None:
+        self._end(leftovers(self.state))
         command = [str(Path(sys.executable).parent / "supervisord"), "-c", str(self.config)]
         environment = machine_environment() | {"SANDBOX_STATE": str(self.state)}
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -141,16 +132,18 @@ class Supervisor:
 
 
 def leftovers(state: Path) -> list[psutil.Process]:
-    """Processes of this sandbox that live outside supervisord: each of ours carries SANDBOX_STATE."""
-    mine = str(state)
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("SANDBOX_STATE") == mine:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+    """Processes of this sandbox that lost their supervisord."""
+    return [process for process in psutil.process_iter() if _is_ours(process, state)]
+
+
+def _is_ours(process: psutil.Process, state: Path) -> bool:
+    """Each of ours carries SANDBOX_STATE; Airflow's lose it with a new title, but keep their folder."""
+    try:
+        if process.environ().get("SANDBOX_STATE") == str(state):
+            return True
+        return process.cwd() == str(state / "airflow") and process.cmdline()[0].startswith("airflow ")
+    except (psutil.Error, IndexError):
+        return False
 
 
 def _lives(process: psutil.Process) -> bool:
