@@ -1,0 +1,1 @@
+"""CI server of the embedded driver and the `ci` toolbox that builds use."""

@@ -1,0 +1,112 @@
+"""The `ci` command: the only place that prints and exits. Commands import late, the hook has to be quick."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ci.errors import CiError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command: 0 fine, 1 an expected failure with its sentence, 2 wrong usage."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        return arguments.command(arguments)
+    except CiError as error:
+        print_error(f"ci: {error}")
+        return 1
+    except OSError as error:
+        print_error(f"ci: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Commands and their options."""
+    parser = argparse.ArgumentParser(prog="ci", description="The CI server and the commands of its builds.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("serve", help="run the CI server").set_defaults(command=serve)
+    hook_parser = commands.add_parser("hook", help="tell CI of a push (from post-receive)")
+    hook_parser.add_argument(
+        "--env", required=True, type=Path, metavar="FILE", help="settings, a dotenv file"
+    )
+    hook_parser.set_defaults(command=hook)
+    commands.add_parser("image", help="build the image of HEAD").set_defaults(command=image)
+    run_parser = commands.add_parser("run", help="run a command in the image")
+    run_parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- ARGV…", help="the command")
+    run_parser.set_defaults(command=run)
+    commands.add_parser("deliver", help="hand the commit to Airflow").set_defaults(command=deliver)
+    return parser
+
+
+def serve(arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """`ci serve`"""
+    from ci import server
+
+    server.serve()
+    return 0
+
+
+def hook(arguments: argparse.Namespace) -> int:
+    """`ci hook`"""
+    from ci.hook import report_pushes, repository_folder
+    from ci.settings import HookSettings
+
+    sys.stdin.reconfigure(errors="surrogateescape")
+    settings = HookSettings.from_file(arguments.env)
+    for line in report_pushes(settings, repository_folder(), sys.stdin):
+        say(f"ci: {line}")
+    return 0
+
+
+def image(arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """`ci image`"""
+    from ci import images
+    from ci.git import git
+    from ci.settings import ImageSettings
+
+    settings = ImageSettings.from_env()
+    if git(".", "status", "--porcelain", "--untracked-files=no").strip():
+        say("ci: note: changes that are not committed are not in the image")
+    ref = images.open_store(settings.store).build(Path.cwd(), settings.repository)
+    images.write_ref(ref)
+    say(ref)
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`ci run -- ARGV…`"""
+    from ci import images
+    from ci.settings import ImageSettings
+
+    argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
+    if not argv:
+        print_error("ci run: name the command to run, as in `ci run -- python -m package`.")
+        return 2
+    images.open_store(ImageSettings.from_env().store).run(images.read_ref(), argv)
+
+
+def deliver(arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """`ci deliver`"""
+    from ci.deliver import deliver as hand_over
+    from ci.settings import DeliverSettings
+
+    hand_over(DeliverSettings.from_env(), Path.cwd(), say)
+    return 0
+
+
+def say(text: str) -> None:
+    """A line for whoever called."""
+    print(text, flush=True)  # noqa: T201
+
+
+def print_error(text: str) -> None:
+    """A line about a failure."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Everything that may go wrong as expected: `cli.main` prints the sentence and exits 1."""
+
+
+class CiError(Exception):
+    """An expected failure: one sentence that says what, where and how to mend."""
+
+
+class SettingsError(CiError):
+    """A setting is missing or wrong."""
+
+
+class UnknownRepository(CiError):
+    """No bare repository of that name."""
+
+
+class GitError(CiError):
+    """A git command failed."""
+
+
+class JenkinsfileError(CiError):
+    """The Jenkinsfile is missing or outside the subset that is read here."""
+
+
+class ImageError(CiError):
+    """An image cannot be built, found or stored."""
+
+
+class DeliverError(CiError):
+    """Airflow or the status server did not take what a build delivers."""
+
+
+class PayloadError(CiError):
+    """A webhook's body is not a push."""
+
+
+class StepFailed(CiError):
+    """A step ended with an error."""
+
+
+class StepTimedOut(StepFailed):
+    """A step ran into its time limit."""
+
+
+class Stopped(CiError):
+    """The server is ending; the build runs again at its next start."""

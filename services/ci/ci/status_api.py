@@ -1,0 +1,156 @@
+"""Gitea's commit status routes: https://docs.gitea.com/api, tag `repository`."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+
+from ci import gitea
+from ci.app import Ci
+from ci.errors import UnknownRepository
+from ci.statuses import STATES, Status, combine
+
+PAGE_SIZE, LARGEST_PAGE = 30, 50
+blueprint = Blueprint("status_api", __name__, url_prefix="/api/v1/repos/<owner>/<repo>")
+
+
+def here() -> Ci:
+    return current_app.extensions["ci"]
+
+
+@blueprint.post("/statuses/<sha>")
+def create(owner: str, repo: str, sha: str) -> tuple[Response, int]:
+    """Keep a status of a commit."""
+    check_token()
+    commit = find_commit(owner, repo, sha)
+    body = read_body()
+    status = here().statuses.add(
+        repo, commit, body["state"], body["context"] or "default", body["description"], body["target_url"]
+    )
+    return jsonify(render(status)), 201
+
+
+@blueprint.get("/statuses/<path:ref>")
+@blueprint.get("/commits/<path:ref>/statuses")
+def list_all(owner: str, repo: str, ref: str) -> Response:
+    """Every status of a commit, page by page."""
+    commit = find_commit(owner, repo, ref)
+    sort, state = request.args.get("sort", ""), request.args.get("state", "")
+    return paged([render(status) for status in here().statuses.all(repo, commit, sort, state)])
+
+
+@blueprint.get("/commits/<path:ref>/status")
+def combined(owner: str, repo: str, ref: str) -> Response:
+    """The newest status of each context and the state they make together."""
+    commit = find_commit(owner, repo, ref)
+    latest = here().statuses.latest(repo, commit)
+    api = f"{here().settings.web_url}/api/v1/repos/{owner}/{repo}"
+    return jsonify(
+        state=combine([status.state for status in latest]),
+        sha=commit,
+        total_count=len(latest),
+        statuses=[render(status) for status in page_of(latest)],
+        repository=render_repository(repo),
+        commit_url=f"{api}/git/commits/{commit}",
+        url=f"{api}/commits/{commit}/status",
+    )
+
+
+def check_token() -> None:
+    """Only whoever has the token may write."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() not in ("token", "bearer") or not hmac.compare_digest(
+        token.strip().encode(), here().settings.token.encode()
+    ):
+        abort(401, "The header Authorization must be `token` and the token for statuses.")
+
+
+def find_commit(owner: str, repo: str, ref: str) -> str:
+    """The full id of the commit; 404 where owner, repository or commit are not there."""
+    try:
+        commit = here().repositories.resolve(repo, ref)
+    except UnknownRepository as error:
+        abort(404, str(error))
+    if owner != here().settings.organisation:
+        abort(404, f"There is no organisation {owner!r} here.")
+    if commit is None:
+        abort(404, f"There is no commit, branch or tag {ref!r} in {repo}.")
+    return commit
+
+
+def read_body() -> dict[str, str]:
+    """The fields of a new status; 422 where they cannot be read, 400 where the state is none of Gitea's."""
+    try:
+        body = json.loads(request.get_data())
+    except (ValueError, RecursionError) as error:
+        abort(422, f"The body is not JSON: {error}.")
+    if not isinstance(body, dict):
+        abort(422, "The body must be a JSON object.")
+    fields = {name: body.get(name) or "" for name in ("state", "context", "description", "target_url")}
+    for name, value in fields.items():
+        if not is_text(value):
+            abort(422, f"The field {name} must be a text.")
+    if fields["state"] not in STATES:
+        abort(400, f"The field state must be one of {', '.join(STATES)}, not {fields['state'][:50]!r}.")
+    if not fields["target_url"].startswith(("http://", "https://", "/")) and fields["target_url"]:
+        abort(400, "The field target_url must be an http or https URL.")
+    return fields
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is a text that can be stored: JSON may hold halves of characters."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def number(name: str, default: int) -> int:
+    """A whole number from the query, at least 1; anything else is the default, as in Gitea."""
+    value = request.args.get(name, "")
+    return max(1, int(value)) if value.isdecimal() and len(value) < 10 else default
+
+
+def page_of(items: list[Any]) -> list[Any]:
+    """The items on the page that was asked for."""
+    limit = min(number("limit", PAGE_SIZE), LARGEST_PAGE)
+    start = (number("page", 1) - 1) * limit
+    return items[start : start + limit]
+
+
+def paged(items: list[Any]) -> Response:
+    """A page of a list, with the number of all."""
+    response = jsonify(page_of(items))
+    response.headers["X-Total-Count"] = str(len(items))
+    return response
+
+
+def render(status: Status) -> dict[str, Any]:
+    """A status in Gitea's form."""
+    settings = here().settings
+    api = f"{settings.web_url}/api/v1/repos/{settings.organisation}/{status.repository}"
+    when = datetime.fromtimestamp(status.created_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {
+        "id": status.id,
+        "status": status.state,
+        "target_url": status.target_url,
+        "description": status.description,
+        "url": f"{api}/statuses/{status.sha}",
+        "context": status.context,
+        "creator": gitea.user(status.creator, settings.web_url),
+        "created_at": when,
+        "updated_at": when,
+    }
+
+
+def render_repository(name: str) -> dict[str, Any]:
+    """A repository in Gitea's form."""
+    ci = here()
+    return gitea.repository(
+        ci.settings.organisation,
+        name,
+        ci.settings.web_url,
+        ci.repositories.path(name).as_uri(),
+        ci.repositories.default_branch(name),
+    )

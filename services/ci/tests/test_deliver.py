@@ -1,0 +1,321 @@
+"""Delivering is tried until Airflow takes it, and every refusal is said in its words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from workshop import SCRIPTS, Repository, git
+
+from ci.airflow import Airflow
+from ci.bundle import REFRESH, BundleWatch
+from ci.errors import DeliverError
+
+IMAGE = "env:sha256:" + "a" * 64
+RUNS = "POST /api/v2/dags/train_and_serve/dagRuns"
+DAG = "GET /api/v2/dags/train_and_serve"
+ERRORS = "GET /api/v2/importErrors"
+LOGIN = "POST /auth/token"
+Answer = tuple[int, Any]
+
+
+class FakeServer:
+    """Airflow and the status server: `answers` by request, a list is used up to its last."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, Any, dict[str, str]]] = []
+        self.answers: dict[str, Any] = {
+            LOGIN: (201, {"access_token": "jwt"}),
+            ERRORS: (200, {"import_errors": []}),
+        }
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                body = json.loads(self.rfile.read(length) or b"null")
+                status, content = fake.answer(
+                    f"{self.command} {self.path.partition('?')[0]}", body, dict(self.headers)
+                )
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(content).encode())
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+
+    def answer(self, request: str, body: Any, headers: dict[str, str]) -> Answer:
+        self.requests.append((request, body, headers))
+        found = self.answers.get(request, (404, {"detail": "Not Found"}))
+        if isinstance(found, list):
+            found = found.pop(0) if len(found) > 1 else found[0]
+        return found
+
+    def bodies(self, request: str) -> list[Any]:
+        return [body for name, body, _ in self.requests if name == request]
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeServer]:
+    fake = FakeServer()
+    fake.thread.start()
+    yield fake
+    fake.server.shutdown()
+    fake.thread.join()
+    fake.server.server_close()
+
+
+Deliver = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def deliver(fake: FakeServer, tmp_path: Path) -> Deliver:
+    def run(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+        values = {
+            "ORGANISATION": "mlops",
+            "GIT_URL": (tmp_path / "git").as_uri(),
+            "STATUS_URL": f"{fake.url}/api/v1",
+            "STATUS_TOKEN": "token-1",
+            "AIRFLOW_URL": fake.url,
+            "AIRFLOW_WEB_URL": "http://localhost:8803",
+            "AIRFLOW_USER": "loop",
+            "AIRFLOW_PASSWORD": "pass-1",
+            "JOB_NAME": folder.name,
+            "BUILD_URL": "http://localhost:8804/job/x/1/",
+            "CI_DELIVER_TIMEOUT": "8",
+            "HTTP_PROXY": "http://127.0.0.1:9",  # must not be used for this machine's own servers
+        }
+        return subprocess.run(
+            [SCRIPTS / "ci", "deliver"],
+            cwd=folder,
+            env=os.environ | values | env,
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture
+def project(repository: Repository, fake: FakeServer) -> Repository:
+    sha = repository.commit({"build/image.ref": IMAGE + "\n"})
+    fake.answers[f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"] = (201, {})
+    fake.answers[RUNS] = (200, {})
+    return repository
+
+
+def head(repository: Repository) -> str:
+    return git(repository.work, "rev-parse", "HEAD")
+
+
+def test_the_image_is_said_and_the_run_asked_for(
+    deliver: Deliver, fake: FakeServer, project: Repository
+) -> None:
+    done = deliver(project.work)
+    assert (done.returncode, done.stderr) == (0, "")
+    sha = head(project)
+    run = f"push-model_training-{sha[:12]}"
+    assert f"http://localhost:8803/dags/train_and_serve/runs/{run}" in done.stdout
+    (status,) = fake.bodies(f"POST /api/v1/repos/mlops/model_training/statuses/{sha}")
+    assert (status["state"], status["context"], status["description"]) == ("success", "image", IMAGE)
+    (body,) = fake.bodies(RUNS)
+    assert body == {
+        "dag_run_id": run,
+        "logical_date": None,
+        "conf": {
+            "reason": "push",
+            "repository": "model_training",
+            "commit": sha,
+            "image": IMAGE,
+            "build": "http://localhost:8804/job/x/1/",
+        },
+    }
+    headers = {name: values for name, _, values in fake.requests}
+    assert headers[RUNS]["Authorization"] == "Bearer jwt"
+    assert (
+        headers[f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"]["Authorization"] == "token token-1"
+    )
+    assert fake.bodies(LOGIN) == [{"username": "loop", "password": "pass-1"}]
+
+
+def test_outside_ci_the_folder_names_the_repository(deliver: Deliver, project: Repository) -> None:
+    assert deliver(project.work, JOB_NAME="").returncode == 0
+
+
+def test_it_waits_for_an_airflow_that_is_starting(
+    deliver: Deliver, fake: FakeServer, project: Repository
+) -> None:
+    fake.answers[LOGIN] = [(503, {}), (201, {"access_token": "jwt"})]
+    fake.answers[RUNS] = [(404, {"detail": "no such DAG"}), (500, {}), (200, {})]
+    done = deliver(project.work)
+    assert done.returncode == 0
+    assert "Waiting: " in done.stdout
+    assert len(fake.bodies(RUNS)) == 3
+
+
+def test_a_run_that_is_there_is_fine(deliver: Deliver, fake: FakeServer, project: Repository) -> None:
+    fake.answers[RUNS] = (409, {"detail": "exists"})
+    done = deliver(project.work)
+    assert done.returncode == 0
+    assert "already accepted" in done.stdout
+
+
+def test_a_token_that_has_ended_is_renewed(deliver: Deliver, fake: FakeServer, project: Repository) -> None:
+    fake.answers[RUNS] = [(401, {}), (200, {})]
+    assert deliver(project.work).returncode == 0
+    assert len(fake.bodies(LOGIN)) == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "reason"),
+    [
+        (LOGIN, (401, {"detail": "Invalid credentials"}), "check AIRFLOW_USER and AIRFLOW_PASSWORD"),
+        (LOGIN, (200, {"other": 1}), "gave no token"),
+        (RUNS, (422, {"detail": "bad conf"}), "refused the run"),
+        (RUNS, (403, {"detail": "Forbidden"}), "(403): Forbidden"),
+        (RUNS, (404, {}), "does not know the DAG train_and_serve yet"),
+        ("STATUS", (401, {"message": "wrong token"}), "(401): wrong token"),
+    ],
+)
+def test_a_refusal_is_said_in_one_sentence(
+    deliver: Deliver, fake: FakeServer, project: Repository, request_: str, answer: Answer, reason: str
+) -> None:
+    name = (
+        f"POST /api/v1/repos/mlops/model_training/statuses/{head(project)}"
+        if request_ == "STATUS"
+        else request_
+    )
+    fake.answers[name] = answer
+    done = deliver(project.work, CI_DELIVER_TIMEOUT="1")
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_airflow_that_never_comes_is_named(deliver: Deliver, project: Repository) -> None:
+    done = deliver(project.work, AIRFLOW_URL="http://127.0.0.1:9", CI_DELIVER_TIMEOUT="1")
+    assert done.returncode == 1
+    assert "CI_DELIVER_TIMEOUT is 1 s" in done.stderr
+    assert "http://127.0.0.1:9/auth/token does not answer" in done.stderr
+
+
+def test_a_missing_image_or_setting_is_said(deliver: Deliver, repository: Repository) -> None:
+    repository.commit({"a": "b"})
+    assert "run `ci image` first" in deliver(repository.work).stderr
+    assert "AIRFLOW_PASSWORD is not set" in deliver(repository.work, AIRFLOW_PASSWORD="").stderr
+
+
+def test_the_trailer_starts_no_run(deliver: Deliver, fake: FakeServer, repository: Repository) -> None:
+    sha = repository.commit({"build/image.ref": IMAGE}, "Bootstrap\n\nText.\n\nStarts-Run: no")
+    fake.answers[f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"] = (201, {})
+    done = deliver(repository.work)
+    assert done.returncode == 0
+    assert "no run is started" in done.stdout
+    assert [name for name, _, _ in fake.requests] == [
+        f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"
+    ]
+
+
+def test_words_about_the_trailer_are_no_trailer(
+    deliver: Deliver, fake: FakeServer, repository: Repository
+) -> None:
+    sha = repository.commit({"build/image.ref": IMAGE}, "Explain\n\nStarts-Run: no\n\nis a trailer.")
+    fake.answers[f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"] = (201, {})
+    fake.answers[RUNS] = (200, {})
+    assert deliver(repository.work).returncode == 0
+    assert len(fake.bodies(RUNS)) == 1
+
+
+# -- the repository of the DAGs
+
+
+@pytest.fixture
+def dags(make_repository: Callable[[str], Repository]) -> Repository:
+    repository = make_repository("airflow_dags")
+    repository.push_files({"dags/a.py": "x"}, "DAGs\n\nStarts-Run: no")
+    return repository
+
+
+def dag(version: str) -> Answer:
+    return 200, {"bundle_name": "dags", "bundle_version": version}
+
+
+def import_error(text: str, bundle: str = "dags", age: float = 0) -> dict[str, Any]:
+    when = datetime.now(UTC) - timedelta(seconds=age)
+    return {"filename": "a.py", "bundle_name": bundle, "stack_trace": text, "timestamp": when.isoformat()}
+
+
+def test_dags_wait_for_the_bundle_and_start_nothing(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    fake.answers[DAG] = [(404, {}), dag(""), dag("1" * 40), dag(head(dags))]
+    done = deliver(dags.work)
+    assert done.returncode == 0, done.stderr
+    assert "bundle is at" in done.stdout
+    assert len(fake.bodies(DAG)) == 4
+    assert fake.bodies(RUNS) == []
+
+
+def test_a_later_push_that_overtook_counts(deliver: Deliver, fake: FakeServer, dags: Repository) -> None:
+    built = head(dags)
+    newer = dags.push_files({"dags/b.py": "y"})
+    git(dags.work, "checkout", "--quiet", "--detach", built)
+    fake.answers[DAG] = dag(newer)
+    done = deliver(dags.work)
+    assert done.returncode == 0
+    assert f"at {newer[:12]}, which contains {built[:12]}" in done.stdout
+
+
+def test_a_new_import_error_fails_at_once_with_its_text(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    fake.answers[DAG] = dag("1" * 40)
+    error = {"import_errors": [import_error("Traceback…\nNameError: name 'x' is not defined")]}
+    fake.answers[ERRORS] = [(200, {"import_errors": []}), (200, error)]
+    done = deliver(dags.work)
+    assert done.returncode == 1
+    assert "Airflow cannot import a.py" in done.stderr
+    assert "NameError: name 'x' is not defined" in done.stderr
+    assert len(fake.bodies(DAG)) == 2
+
+
+def test_the_error_that_the_push_mends_does_not_fail_it(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    fake.answers[DAG] = [dag("1" * 40), dag(head(dags))]
+    others = [import_error("old"), import_error("elsewhere", bundle="other")]
+    fake.answers[ERRORS] = [(200, {"import_errors": others}), (200, {"import_errors": [others[1]]})]
+    assert deliver(dags.work).returncode == 0
+
+
+def test_an_old_error_that_comes_back_after_the_refresh_fails(fake: FakeServer, dags: Repository) -> None:
+    fake.answers[DAG] = dag("1" * 40)
+    fake.answers[ERRORS] = (200, {"import_errors": [import_error("still broken")]})
+    airflow = Airflow(fake.url, "loop", "pass-1")
+    watch = BundleWatch(airflow, "train_and_serve", head(dags), dags.work, dags.bare.as_uri())
+    watch.started = datetime.now(UTC) - REFRESH * 2
+    with pytest.raises(DeliverError, match="still broken"):
+        watch.look()
+
+
+def test_a_bundle_that_never_comes_is_said_with_its_version(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    fake.answers[DAG] = dag("1" * 40)
+    done = deliver(dags.work, CI_DELIVER_TIMEOUT="1")
+    assert done.returncode == 1
+    assert "Last seen: Airflow's bundle is at 111111111111" in done.stderr
