@@ -12,7 +12,7 @@ from sandbox.drivers.base import Driver
 from sandbox.endpoints import Endpoints
 from sandbox.settings import ROOT, Settings, create_env_file, load_settings
 
-REPOSITORIES = ("airflow_dags", "data_preprocessing", "model_training")
+REPOSITORIES = ("data_preprocessing", "model_training", "airflow_dags")  # in the order of the loop
 
 
 @dataclass(frozen=True)

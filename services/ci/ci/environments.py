@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci.bytecode import share_bytecode
 from ci.errors import ImageError
 
 MARKER = ".complete"
@@ -33,8 +34,11 @@ class Environments:
             b"\n".join(hashlib.sha256(part).hexdigest().encode() for part in parts)
         ).hexdigest()
 
-    def build(self, lock: Path) -> str:
-        """Make the environment of a lock file where it is not complete; its key. Raises ImageError."""
+    def build(self, lock: Path, tested: Path) -> str:
+        """Make the environment of a lock file where it is not complete; its key. Raises ImageError.
+
+        What the environment `tested` has compiled already is taken over.
+        """
         try:
             key = self.key(lock.read_bytes())
         except OSError as error:
@@ -47,6 +51,7 @@ class Environments:
                 # made in its final place: a virtual environment holds its own path
                 shutil.rmtree(target, ignore_errors=True)
                 install(target, lock)
+                share_bytecode(tested, target)
                 (target / MARKER).touch()
         return key
 

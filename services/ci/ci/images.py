@@ -61,7 +61,7 @@ class FolderStore:
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
             image = Path(scratch) / "image"
             unpack(source, image / "tree")
-            environment = self.environments.build(image / "tree" / "requirements.lock")
+            environment = self.environments.build(image / "tree" / "requirements.lock", source / ".venv")
             name = hashlib.sha256(f"{environment}\n{tree}\n".encode()).hexdigest()
             if not (self.folder / name).exists():
                 describe(image, repository, head(source), environment)

@@ -1,8 +1,12 @@
-"""The build queue: one thread for each repository, builds in the order of their pushes."""
+"""The build queue: one thread for each repository, builds in the order of their pushes.
+
+Builds of different repositories run side by side, as many as there are processors.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 
@@ -16,6 +20,7 @@ from ci.store import Build, Store
 
 LOG = logging.getLogger(__name__)
 PAUSE_AFTER_ERROR = 5.0
+AT_ONCE = max(2, os.cpu_count() or 2)  # more builds than processors only make the first one later
 
 
 class BuildQueue:
@@ -29,6 +34,7 @@ class BuildQueue:
         self._started = False
         self._changed = threading.Condition()
         self._threads: dict[str, threading.Thread] = {}
+        self._places = threading.Semaphore(AT_ONCE)
 
     def submit(self, repository: str, ref: str, sha: str, delivery: str = "") -> Build:
         """The build of a push; a push that is known already keeps the build it has. Raises CiError."""
@@ -95,10 +101,15 @@ class BuildQueue:
             try:
                 build = self._next(repository)
                 if build is not None:
-                    self.builder.build(build)
+                    self._build(build)
             except (sqlite3.Error, OSError):  # a full disk, say: the thread has to outlive it
                 LOG.exception("the queue of %s cannot go on; trying again", repository)
                 self.stopping.wait(PAUSE_AFTER_ERROR)
+
+    def _build(self, build: Build) -> None:
+        with self._places:
+            if not self.stopping.is_set():
+                self.builder.build(build)
 
     def _next(self, repository: str) -> Build | None:
         """The next build, None where the server is ending."""

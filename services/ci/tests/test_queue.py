@@ -113,6 +113,22 @@ def test_repositories_are_built_at_the_same_time(
     assert [finished(ci, name).state for name in pair] == ["success", "success"]
 
 
+def test_no_more_builds_run_at_once_than_there_are_places(
+    start_queue: StartQueue,
+    make_repository: Callable[[str], Repository],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ci.queue.AT_ONCE", 1)
+    ci = start_queue()
+    for name in ("one", "two"):
+        note = f"echo start >> {tmp_path}/order; sleep 0.2; echo end >> {tmp_path}/order"
+        repository = make_repository(name)
+        submit(ci, repository, repository.push_files({"Jenkinsfile": pipeline(f"note: {note}")}))
+    assert [finished(ci, name).state for name in ("one", "two")] == ["success", "success"]
+    assert (tmp_path / "order").read_text().split() == ["start", "end", "start", "end"]
+
+
 def test_a_step_gets_exactly_the_environment_of_the_seam(
     start_queue: StartQueue, repository: Repository, settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
