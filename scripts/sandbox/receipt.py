@@ -88,14 +88,11 @@ def read_receipt(context: Context, loop: Loop) -> Receipt:
 
 
 def overall_state(stages: list[Stage]) -> str:
-    """One word for the loop: what went wrong first, else what still goes on, else passed."""
+    """One word for the loop: pending or running while it goes on, then what went wrong first, else passed."""
     states = [stage.state for stage in stages]
-    for word in ("failed", "rejected", "waiting"):
-        if word in states:
-            return word
-    if "running" in states or ("pending" in states and "passed" in states):
-        return "running"
-    return "passed" if "passed" in states else "pending"
+    if "running" in states or "pending" in states:
+        return "running" if set(states) - {"pending"} else "pending"
+    return next((word for word in ("failed", "rejected", "waiting", "passed") if word in states), "skipped")
 
 
 def _push_and_ci(loop: Loop) -> list[Stage]:

@@ -1,6 +1,7 @@
 """What a REF of `sandbox trace` means: a commit, tag, model version or run id; empty: the newest."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from sandbox.context import REPOSITORIES, Context
@@ -36,9 +37,10 @@ def pushed(context: Context, repository: str, commit: str, ref: str) -> Loop:
 
 
 def _by_run(context: Context, ref: str) -> Loop | None:
-    if "-" not in ref:
-        return None
-    run = context.airflow.run(DAG, ref)
+    if match := re.fullmatch(r"push-(\w+)-([0-9a-f]{12})", ref):
+        found = context.statuses.of(match[1], match[2])  # a push whose build failed has no run
+        return Loop(ref, ref, match[1], found[0], tuple(found[1])) if found else None
+    run = context.airflow.run(DAG, ref) if "-" in ref else None
     return _loop_of_run(context, run, ref) if run else None
 
 
@@ -72,12 +74,17 @@ def _by_commit(context: Context, ref: str) -> Loop | None:
 def _newest(context: Context) -> Loop:
     candidates = [loop for name in REPOSITORIES if (loop := _head(context, name))]
     run = context.airflow.newest_run(DAG)
-    newest = max(candidates, key=lambda loop: str(loop.statuses[0]["created_at"]), default=None)
-    if run and (not newest or run["run_after"] > newest.statuses[0]["created_at"]):
+    newest = max(candidates, key=_seen, default=None)
+    if run and (not newest or datetime.fromisoformat(run["run_after"]) > _seen(newest)):
         return _loop_of_run(context, run, run["dag_run_id"])
     if not newest:
         raise LoopError("No commit was pushed yet.", "Run: make up, then: make demo")
     return newest
+
+
+def _seen(loop: Loop) -> datetime:
+    """When CI first heard of the push."""
+    return datetime.fromisoformat(loop.statuses[0]["created_at"])
 
 
 def _head(context: Context, repository: str) -> Loop | None:

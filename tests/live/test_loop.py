@@ -2,7 +2,6 @@
 
 import subprocess
 
-import psutil
 import pytest
 import requests
 
@@ -172,29 +171,23 @@ def test_bad_raw_data_stops_at_data_and_names_column_and_rule(sandbox, clone):
     ],
     ids=["none", "broken", "unsupported"],
 )
-def test_a_bad_jenkinsfile_is_red_with_its_reason(sandbox, clone, content, reason):
+def test_a_bad_jenkinsfile_is_red_with_its_reason(request, sandbox, clone, content, reason):
     work = clone("model_training")
     if content is None:
         (work.folder / "Jenkinsfile").unlink()
     else:
         (work.folder / "Jenkinsfile").write_text(content)
-    receipt = sandbox.trace(work.push("Spoil the Jenkinsfile", branch="spoiled"))
+    receipt = sandbox.trace(work.push("Spoil the Jenkinsfile", branch=f"spoiled-{request.node.callspec.id}"))
     assert receipt["state"] == "failed"
     assert reason.lower() in detail(receipt, "ci").lower()
 
 
 def test_up_on_a_running_stack_restarts_nothing(sandbox):
     def processes():
-        mine = str(sandbox.folder / ".sandbox/environments")
-        found = psutil.process_iter(["pid", "create_time", "cmdline", "ppid"])
-        roots = [p for p in found if mine in " ".join(p.info["cmdline"] or [])]
-        supervised = {
-            p.pid for p in roots if "supervisord" in " ".join(psutil.Process(p.info["ppid"]).cmdline())
-        }
-        return supervised
+        return {s["name"]: s["detail"].split(",")[0] for s in sandbox.json("status")["services"]}
 
     before = processes()
-    assert len(before) == len(sandbox.json("status")["services"])
+    assert all(detail.startswith("pid ") for detail in before.values())
     sandbox.make("up")
     assert processes() == before
 

@@ -112,6 +112,7 @@ def test_while_a_task_runs_the_loop_runs(state):
 
 
 def test_one_word_for_the_loop_prefers_what_went_wrong():
-    assert overall_state([Stage("a", "passed"), Stage("b", "failed"), Stage("c", "running")]) == "failed"
+    assert overall_state([Stage("a", "passed"), Stage("b", "failed"), Stage("c", "skipped")]) == "failed"
+    assert overall_state([Stage("a", "passed"), Stage("b", "failed"), Stage("c", "pending")]) == "running"
     assert overall_state([Stage("a", "passed"), Stage("b", "waiting"), Stage("c", "skipped")]) == "waiting"
     assert overall_state([Stage("a", "passed"), Stage("b", "pending")]) == "running"

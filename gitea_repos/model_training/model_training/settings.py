@@ -13,8 +13,8 @@ PARAMS_FILE = Path(__file__).resolve().parents[1] / "params.yaml"
 
 # One word of environment per field, and what a value must look like.
 REQUIRED = {
-    "GIT_URL": r"\S+",
-    "DVC_REMOTE_URL": r"\S+",
+    "GIT_URL": r".+",
+    "DVC_REMOTE_URL": r".+",
     "MLFLOW_TRACKING_URI": r"\S+",
     "DATA_VERSION": r"[0-9a-f]{12}",
     "DATA_COMMIT": r"[0-9a-f]{40}",
@@ -102,4 +102,4 @@ def private_environment(folder: Path) -> dict[str, str]:
 
 
 def _expect(name: str) -> str:
-    return name if REQUIRED[name] == r"\S+" else f"{name} (form {REQUIRED[name]})"
+    return name if REQUIRED[name] in (r"\S+", r".+") else f"{name} (form {REQUIRED[name]})"

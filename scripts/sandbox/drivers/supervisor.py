@@ -102,6 +102,7 @@ class Supervisor:
             f"[supervisord]\nlogfile={self.state / 'logs' / 'supervisord.log'}\n"
             f"pidfile={self.state / 'supervisord.pid'}\nchildlogdir={self.state / 'logs'}\n"
             f"logfile_maxbytes={settings.log_megabytes}MB\nlogfile_backups={settings.log_files}",
+            f"[supervisorctl]\nserverurl=unix://{self.socket}",
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         ]
