@@ -17,11 +17,11 @@ status: $(SANDBOX) ## Services, where the state lies, the served model
 
 .PHONY: clone
 clone: $(SANDBOX) ## Clone a repository that can be pushed: make clone REPO=model_training
-	@$(SANDBOX) clone $(or $(REPO),model_training) $(DIR)
+	@$(SANDBOX) clone "$(or $(REPO),model_training)" $(if $(DIR),"$(DIR)")
 
 .PHONY: trace
 trace: $(SANDBOX) ## Receipt of the newest loop, live: make trace REF=<commit>
-	@$(SANDBOX) trace --wait $(REF)
+	@$(SANDBOX) trace --wait "$(REF)"
 
 .PHONY: demo
 demo: $(SANDBOX) ## Push a harmless commit and watch it being served
@@ -29,7 +29,7 @@ demo: $(SANDBOX) ## Push a harmless commit and watch it being served
 
 .PHONY: logs
 logs: $(SANDBOX) ## Newest log lines: make logs SERVICE=airflow-scheduler
-	@$(SANDBOX) logs $(SERVICE)
+	@$(SANDBOX) logs "$(SERVICE)"
 
 .PHONY: credentials
 credentials: $(SANDBOX) ## Logins of the services
@@ -53,7 +53,7 @@ lint: $(SANDBOX) ## Style and types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
 
 .PHONY: lock
-lock: $(SANDBOX) ## Refresh every lock file
+lock: $(SANDBOX) ## Compile the locks of the tool and the services anew
 	@scripts/lock.sh
 
 $(SANDBOX): pyproject.toml requirements.lock scripts/install.sh

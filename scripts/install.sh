@@ -6,7 +6,8 @@ PATH="$PWD/.tools/bin:$PATH"
 if ! command -v uv >/dev/null; then
     echo "· installing uv into .tools"
     { python3 -m venv .tools && .tools/bin/pip install --quiet uv; } ||
-        curl -LsSf https://astral.sh/uv/install.sh | env UV_UNMANAGED_INSTALL="$PWD/.tools/bin" sh ||
+        { curl -LsSf -o .tools-install.sh https://astral.sh/uv/install.sh &&
+            UV_UNMANAGED_INSTALL="$PWD/.tools/bin" sh .tools-install.sh && rm .tools-install.sh; } ||
         { echo "uv could not be installed. Install it by hand (https://docs.astral.sh/uv), then run make again." >&2; exit 1; }
 fi
 echo "· installing the sandbox command into .venv"

@@ -1,7 +1,17 @@
 #!/bin/sh
-# Compile every lock file: exact versions with hashes, no index address in the file.
+# Compile every lock file anew: exact versions with hashes, no index address in the file.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
-compile() { uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"; }
+compile() {
+    uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"
+}
 compile pyproject.toml --extra dev -o requirements.lock
+for service in airflow mlflow; do
+    compile "services/$service/requirements.in" -o "services/$service/requirements.lock"
+done
+for service in ci prediction-api; do
+    compile "services/$service/pyproject.toml" -o "services/$service/requirements.lock"
+    compile "services/$service/pyproject.toml" --extra dev -c "services/$service/requirements.lock" \
+        -o "services/$service/requirements-dev.lock"
+done

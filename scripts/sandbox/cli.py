@@ -10,6 +10,7 @@ from sandbox import console, demo, start, trace
 from sandbox.clone import clone_repository
 from sandbox.context import REPOSITORIES, Context
 from sandbox.errors import SandboxError
+from sandbox.locking import only_one
 from sandbox.status import describe, show_status
 
 TRACE_SECONDS = 1800.0
@@ -43,7 +44,8 @@ def up(output: str) -> None:
 @cli.command()
 def down() -> None:
     """Stop everything, keep all data."""
-    stopped = Context.load().driver.stop()
+    with only_one():
+        stopped = Context.load().driver.stop()
     console.done("stopped; all data is kept. Start again: make up" if stopped else "nothing was running")
 
 
@@ -56,9 +58,11 @@ def destroy(yes: bool) -> None:
     rows = [[name, f"{size / 1024**2:.0f}"] for name, size in footprint.sizes.items()]
     console.say(f"This deletes {footprint.where}:")
     console.show(console.table(["What", "MiB"], rows))
-    if not yes:
-        click.confirm("Delete all of it?", abort=True)
-    driver.destroy()
+    if not yes and not click.confirm("Delete all of it?"):
+        console.note("nothing was deleted")
+        return
+    with only_one():
+        driver.destroy()
     console.done("deleted; .env is kept")
 
 
@@ -77,7 +81,7 @@ def status(output: str) -> None:
 
 @cli.command()
 @click.argument("repository", type=click.Choice(REPOSITORIES))
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 def clone(repository: str, folder: Path | None) -> None:
     """A clone of REPOSITORY in FOLDER that can push without asking."""
     target = clone_repository(Context.load(), repository, folder or Path(repository))
@@ -87,7 +91,13 @@ def clone(repository: str, folder: Path | None) -> None:
 @cli.command(name="trace")
 @click.argument("ref", default="")
 @click.option("--wait", is_flag=True, help="Follow live until the loop has ended.")
-@click.option("--timeout", default=TRACE_SECONDS, show_default=True, help="Longest wait in seconds.")
+@click.option(
+    "--timeout",
+    default=TRACE_SECONDS,
+    type=click.FloatRange(min=0, max=86400),
+    show_default=True,
+    help="Longest wait in seconds.",
+)
 @output
 def trace_command(ref: str, wait: bool, timeout: float, output: str) -> None:
     """The receipt of a loop. REF: commit, tag, model version, run id; without it: the newest.
@@ -112,7 +122,9 @@ def demo_command() -> None:
 @cli.command()
 @click.argument("service", default="")
 @click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
-@click.option("-n", "--lines", default=50, show_default=True, help="Newest lines to show.")
+@click.option(
+    "-n", "--lines", default=50, type=click.IntRange(min=0), show_default=True, help="Newest lines to show."
+)
 def logs(service: str, follow: bool, lines: int) -> None:
     """The newest log lines of SERVICE, or of every service."""
     for line in Context.load().driver.logs(service, lines, follow):

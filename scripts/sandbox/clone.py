@@ -24,7 +24,7 @@ def clone_repository(context: Context, repository: str, folder: Path) -> Path:
         git("config", "user.email", IDENTITY["GIT_AUTHOR_EMAIL"], folder=target)
         console.note(f"Git knows no user here: commits in this clone are by {IDENTITY['GIT_AUTHOR_NAME']}")
     if (target / ".dvc").is_dir():
-        url = context.endpoints.dvc.outside.removeprefix("file://")
+        url = context.endpoints.dvc.folder
         (target / ".dvc" / "config.local").write_text(
             f"[core]\n    remote = store\n['remote \"store\"']\n    url = {url}\n"
         )

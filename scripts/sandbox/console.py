@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 STATE_STYLES = {
     "passed": "green",
@@ -34,6 +34,11 @@ def done(text: str) -> None:
     err.print(f"[green]✓[/] {escape(text)}")
 
 
+def news(text: str) -> None:
+    """A line of a loop's progress."""
+    err.print(f"  {escape(text)}")
+
+
 def note(text: str) -> None:
     """Something a person should know."""
     err.print(f"[yellow]![/] {escape(text)}")
@@ -53,7 +58,7 @@ def say(text: str = "") -> None:
 
 def emit_json(value: Any) -> None:
     """The result for machines: one JSON document."""
-    out.print(json.dumps(value, indent=2), markup=False, soft_wrap=True)
+    say(json.dumps(value, indent=2))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -68,9 +73,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return grid
 
 
-def show(renderable: Any) -> None:
+def show(renderable: Any, where: Console = out) -> None:
     """Print a table."""
-    out.print(renderable)
+    where.print(renderable)
 
 
 @contextmanager

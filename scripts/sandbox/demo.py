@@ -7,7 +7,7 @@ from pathlib import Path
 from sandbox import console, trace
 from sandbox.clone import clone_repository
 from sandbox.context import Context
-from sandbox.git import git
+from sandbox.git import IDENTITY, git
 
 REPOSITORY = "model_training"
 DEMO_SECONDS = 900.0
@@ -32,8 +32,8 @@ def _push_change(context: Context, folder: Path) -> str:
     with (folder / "DEMO.md").open("a") as file:
         file.write(f"* {moment} a harmless commit of `make demo`\n")
     git("add", "DEMO.md", folder=folder)
-    git("commit", "--quiet", "--message", f"Demo at {moment}", folder=folder)
-    git("push", "--quiet", folder=folder)
+    git("commit", "--quiet", "--message", f"Demo at {moment}", folder=folder, env=IDENTITY)
+    git("push", "--quiet", folder=folder, env=IDENTITY)
     return git("rev-parse", "HEAD", folder=folder)
 
 

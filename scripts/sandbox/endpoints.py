@@ -16,6 +16,11 @@ class Address:
     inside: str
     outside: str
 
+    @property
+    def folder(self) -> Path:
+        """The folder of a file:// address."""
+        return Path(self.outside.removeprefix("file://"))
+
 
 @dataclass(frozen=True)
 class Endpoints:

@@ -11,6 +11,9 @@ IDENTITY = {
     "GIT_AUTHOR_EMAIL": "sandbox@sandbox.invalid",
     "GIT_COMMITTER_NAME": "MLOps sandbox",
     "GIT_COMMITTER_EMAIL": "sandbox@sandbox.invalid",
+    # The user's hooks and signing keys are for the user's own commits.
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
 }
 
 

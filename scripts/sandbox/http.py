@@ -24,6 +24,7 @@ class Http:
         self.service = service
         self.url = url.rstrip("/")
         self.session = requests.Session()
+        self.session.trust_env = False  # no proxy and no .netrc between this machine and itself
         self.session.headers.update(headers or {})
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
@@ -42,7 +43,7 @@ class Http:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON of a GET."""
-        return self.call("GET", path, params=query).json()
+        return self._json(self.call("GET", path, params=query))
 
     def find(self, path: str, **query: Any) -> Any | None:
         """The JSON of a GET, or None where the answer is 404."""
@@ -55,4 +56,10 @@ class Http:
 
     def post(self, path: str, body: Any) -> Any:
         """The JSON of a POST with a JSON body."""
-        return self.call("POST", path, json=body).json()
+        return self._json(self.call("POST", path, json=body))
+
+    def _json(self, answer: requests.Response) -> Any:
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise ApiError(f"{self.service} at {self.url} did not answer in JSON: is it ours?") from error

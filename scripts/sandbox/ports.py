@@ -30,11 +30,11 @@ def next_free(port: int, taken: set[int]) -> int:
 
 
 def holder(port: int) -> str:
-    """The process that listens on the port, as `name (pid n)`; another user's process may stay unnamed."""
+    """The process that listens on the port, as `name (pid n)`; one of another user may stay unnamed."""
     try:
         for connection in psutil.net_connections("inet"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
                 return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except (psutil.Error, ValueError, TypeError):
         pass
-    return "a process of another user"
+    return "another process"

@@ -12,18 +12,23 @@ from sandbox.settings import Settings, save_setting
 
 GIT_NEEDED = (2, 28)  # `git init --initial-branch`
 DISK_NEEDED = 5 * 1024**3  # bytes: environments of the servers and of the sample repositories
+UNUSABLE_IN_A_PATH = '%;#"'  # supervisord's configuration gives them a meaning
 MEMORY_NEEDED = 3 * 1024**3  # bytes: idle services and one training
 
 
-def check_machine(root: Path) -> None:
+def check_machine(root: Path, installed: bool) -> None:
     """Raises MachineError for the first thing that is missing."""
+    if any(mark in str(root) for mark in UNUSABLE_IN_A_PATH):
+        raise MachineError(
+            f"P08 The path {root} holds one of {UNUSABLE_IN_A_PATH}.", "Move the clone to a plainer path"
+        )
     _check_tool("git", "P01", "Install Git, for example: apt-get install git")
     _check_tool("make", "P02", "Install make, for example: apt-get install make")
     version = subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
     if tuple(int(part) for part in version.split(".")[:2]) < GIT_NEEDED:
         raise MachineError(f"P03 Git {version} is too old.", "Install Git 2.28 or newer")
     free = shutil.disk_usage(root).free
-    if free < DISK_NEEDED:
+    if not installed and free < DISK_NEEDED:
         raise MachineError(
             f"P04 Only {free / 1024**3:.1f} GiB of disk are free, 5 are needed.", "Make room on this disk"
         )

@@ -3,15 +3,15 @@
 `ci` is read from commit statuses, the stages from Airflow; links are built when shown.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.context import Context
 
 DAG = "train_and_serve"
-PROMOTE_DAG = "promote_model"
 STAGES = ("push", "ci", "data", "train", "gate", "register", "tag", "promote", "serve", "verify")
+ENDED_BY_AIRFLOW = "Airflow ended the run before this stage was done; its log tells whether by a time limit"
 FINAL = {"passed", "failed", "rejected", "waiting", "skipped"}
 CI_STATES = {
     "success": "passed",
@@ -121,7 +121,11 @@ def _without_run(name: str, ci: Stage) -> Stage:
 
 def _run_stages(context: Context, run_id: str, run: dict[str, Any]) -> list[Stage]:
     tasks = context.airflow.tasks(DAG, run_id)
-    return [_task_stage(context, run_id, name, tasks, run["state"]) for name in STAGES[2:]]
+    stages = [_task_stage(context, run_id, name, tasks, run["state"]) for name in STAGES[2:]]
+    if run["state"] == "failed" and "failed" not in [stage.state for stage in stages]:
+        unfinished = next((n for n, stage in enumerate(stages) if stage.state != "passed"), -1)
+        stages[unfinished] = replace(stages[unfinished], state="failed", detail=ENDED_BY_AIRFLOW)
+    return stages
 
 
 def _task_stage(
@@ -130,22 +134,20 @@ def _task_stage(
     task = tasks.get(name, {})
     plan = tasks.get("plan", {}) if name == "data" else {}
     decisive = plan if plan.get("state") in ("failed", "running", "up_for_retry") else task
-    state = TASK_STATES.get(decisive.get("state") or "", "pending")
-    outcome = _outcome(context, run_id, decisive) if state != "pending" else {}
-    if state == "passed":
-        state = outcome.get("state", state)
+    outcome = _outcome(context, run_id, decisive) if decisive.get("state") else {}
+    state = _stage_state(decisive.get("state") or "", outcome.get("state", ""), run_state)
+    start = plan.get("start_date") or decisive.get("start_date") or ""
+    seconds = _seconds(start, decisive.get("end_date") or "") if decisive.get("start_date") else None
+    url = outcome.get("url") or _task_url(context, run_id, decisive)
+    return Stage(name, state, _utc(start), seconds, url, outcome.get("detail", ""))
+
+
+def _stage_state(task_state: str, said: str, run_state: str) -> str:
+    """Airflow's word for the task, made exact by what the task said of itself."""
+    state = TASK_STATES.get(task_state, "pending")
     if state == "pending" and run_state in ("failed", "success"):
-        state = "skipped"
-    return Stage(
-        name,
-        state,
-        _utc(plan.get("start_date") or task.get("start_date") or ""),
-        _seconds(plan.get("start_date") or task.get("start_date"), decisive.get("end_date") or "")
-        if decisive.get("start_date")
-        else None,
-        outcome.get("url") or _task_url(context, run_id, decisive),
-        outcome.get("detail", ""),
-    )
+        return "skipped"
+    return said if said and (state == "passed" or said == "failed") else state
 
 
 def _outcome(context: Context, run_id: str, task: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,12 @@ def find_loop(context: Context, ref: str) -> Loop:
     if not ref:
         return _newest(context)
     found = _by_run(context, ref) or _by_version(context, ref) or _by_commit(context, ref)
+    if found and found.commit and not found.statuses and not _is_head(context, found):
+        raise LoopError(
+            f"{found.repository} {found.commit[:12]} was not built by itself: it is not what was pushed last "
+            "at its time.",
+            "Trace the commit that `git push` ended with, or a DV_ tag's data commit (git show names it)",
+        )
     if not found:
         raise LoopError(
             f"Nothing here is called {ref!r}.",
@@ -75,6 +81,8 @@ def _newest(context: Context) -> Loop:
     candidates = [loop for name in REPOSITORIES if (loop := _head(context, name))]
     run = context.airflow.newest_run(DAG)
     newest = max(candidates, key=_seen, default=None)
+    if run and (run.get("conf") or {}).get("reason") == "push":
+        run = None  # known by its push, which may be older than another one
     if run and (not newest or datetime.fromisoformat(run["run_after"]) > _seen(newest)):
         return _loop_of_run(context, run, run["dag_run_id"])
     if not newest:
@@ -85,6 +93,11 @@ def _newest(context: Context) -> Loop:
 def _seen(loop: Loop) -> datetime:
     """When CI first heard of the push."""
     return datetime.fromisoformat(loop.statuses[0]["created_at"])
+
+
+def _is_head(context: Context, loop: Loop) -> bool:
+    url = context.endpoints.clone_url(loop.repository)
+    return remote_head(url, "main", ROOT) == loop.commit
 
 
 def _head(context: Context, repository: str) -> Loop | None:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 import string
 from collections.abc import Mapping
@@ -70,7 +71,10 @@ def create_env_file(root: Path = ROOT) -> list[str]:
     target = root / ".env"
     known = dotenv_values(target, interpolate=False) if target.exists() else {}
     text = target.read_text() if target.exists() else ""
+    text += "\n" if text and not text.endswith("\n") else ""
     added = []
+    text, filled = _fill_placeholders(text)
+    added += filled
     for line in example.read_text().splitlines():
         name, assigned, value = line.partition("=")
         if line.startswith("#") or not assigned:
@@ -81,6 +85,18 @@ def create_env_file(root: Path = ROOT) -> list[str]:
     if added:
         write_private(target, text)
     return added
+
+
+def _fill_placeholders(text: str) -> tuple[str, list[str]]:
+    """Give a file that was copied from .env.example its secrets."""
+    filled = []
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        name, _, value = line.partition("=")
+        if value in GENERATORS and not line.startswith("#"):
+            lines[number] = f"{name}={GENERATORS[value]()}"
+            filled.append(name)
+    return "".join(f"{line}\n" for line in lines), filled
 
 
 def write_private(path: Path, text: str) -> None:
@@ -96,9 +112,12 @@ def write_private(path: Path, text: str) -> None:
 def save_setting(name: str, value: str, root: Path = ROOT) -> None:
     """Write one value into .env; every other line stays as it is."""
     path = root / ".env"
-    lines = [
-        f"{name}={value}" if line.startswith(f"{name}=") else line for line in path.read_text().splitlines()
-    ]
+    given = re.compile(rf"\s*(export\s+)?{name}\s*=")
+    lines = path.read_text().splitlines()
+    kept = [f"{name}={value}" if given.match(line) else line for line in lines]
+    if kept == lines and not any(map(given.match, lines)):
+        kept.append(f"{name}={value}")
+    lines = kept
     write_private(path, "\n".join(lines) + "\n")
 
 
@@ -149,5 +168,7 @@ def machine_environment(environment: Mapping[str, str] | None = None) -> dict[st
     environment = os.environ if environment is None else environment
     kept = {name: environment[name] for name in PASSED_ON if name in environment}
     kept.update({name: value for name, value in environment.items() if name.startswith("UV_")})
+    for name in ("NO_PROXY", "no_proxy"):  # a proxy has no business between services of one machine
+        kept[name] = ",".join(filter(None, ["127.0.0.1,localhost", kept.get(name, "")]))
     kept["PATH"] = f"{ROOT / '.tools' / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}"
     return kept

@@ -5,7 +5,9 @@ from sandbox.context import Context
 from sandbox.drivers import choose_driver, load_driver
 from sandbox.errors import LoopError, ServiceError
 from sandbox.git import remote_head
+from sandbox.locking import only_one
 from sandbox.preflight import check_machine, move_taken_ports
+from sandbox.receipt import Receipt
 from sandbox.settings import ROOT, create_env_file, load_settings
 from sandbox.status import describe, show_status
 from sandbox.steps import STEPS
@@ -17,7 +19,11 @@ FIRST_LOOP_SECONDS = 900.0
 
 def bring_up() -> Context:
     """A running sandbox that serves a model. Raises SandboxError with the next step."""
-    context = prepare()
+    with only_one():
+        return _bring_up(prepare())
+
+
+def _bring_up(context: Context) -> Context:
     console.step(f"starting services ({context.driver.name} driver)")
     changed = context.driver.start()
     bootstrap(context)  # Git needs no server: CI builds while the others start
@@ -37,11 +43,11 @@ def prepare() -> Context:
         name, reason = choose_driver(settings)
         console.done(f"driver: {name} ({reason}); DRIVER={name} written to .env")
         settings = load_settings()
-    check_machine(ROOT)
-    running = any(service.running for service in load_driver(settings).services())
-    if not running and move_taken_ports(settings):
-        settings = load_settings()
-    return Context(settings, load_driver(settings))
+    driver = load_driver(settings)
+    check_machine(ROOT, installed=driver.state.exists())
+    if not any(service.running for service in driver.services()) and move_taken_ports(settings):
+        driver = load_driver(load_settings())
+    return Context(load_settings(), driver)
 
 
 def bootstrap(context: Context) -> None:
@@ -74,9 +80,19 @@ def run_first_loop(context: Context) -> None:
     commit = remote_head(context.endpoints.clone_url("model_training"), "main", ROOT)
     console.step("first loop: push → ci → data → train → gate → register → tag → promote → serve → verify")
     receipt = trace.follow(context, commit, FIRST_LOOP_SECONDS)
-    trace.show_receipt(receipt)
-    if receipt.state != "passed":
-        raise LoopError(f"The first loop ended {receipt.state}.", "Run: make trace, then: make logs")
+    console.show(trace.receipt_table(receipt), console.err)
+    if receipt.state == "waiting":
+        console.note("PROMOTION=manual: the model is registered and waits")
+    elif receipt.state != "passed":
+        raise LoopError(
+            f"The loop of {commit[:12]} ended {receipt.state}: {_reason(receipt)}",
+            "Mend it with a commit, or try the loop again with a harmless one: make demo",
+        )
+
+
+def _reason(receipt: Receipt) -> str:
+    reasons = [f"{stage.name}: {stage.detail}" for stage in receipt.stages if stage.state == receipt.state]
+    return reasons[0] if reasons else "no reason given"
 
 
 def show_next(context: Context) -> None:

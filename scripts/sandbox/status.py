@@ -4,20 +4,27 @@ from typing import Any
 
 from sandbox import console
 from sandbox.context import REPOSITORIES, Context
+from sandbox.drivers.base import Service
 
 
 def describe(context: Context) -> dict[str, Any]:
     """The document of `sandbox status -o json`."""
+    services = context.driver.services()
     return {
         "driver": context.driver.name,
         "state": str(context.driver.state),
         "services": [
-            {"name": s.name, "url": s.url, "healthy": s.healthy, "detail": s.detail}
-            for s in context.driver.services()
+            {"name": s.name, "url": s.url, "healthy": s.healthy, "detail": s.detail} for s in services
         ],
         "repositories": {name: _repository(context, name) for name in REPOSITORIES},
-        "model": context.prediction_api.model(),
+        "model": _model(context, services),
     }
+
+
+def _model(context: Context, services: list[Service]) -> dict[str, Any] | None:
+    """What our API serves; another program on its port is not asked."""
+    running = any(s.running for s in services if s.name == "prediction-api")
+    return context.prediction_api.model() if running else None
 
 
 def _repository(context: Context, name: str) -> dict[str, str]:

@@ -1,15 +1,14 @@
 """Show the receipt of a loop, once or live until it ends."""
 
-from collections.abc import Callable
-
+from rich.live import Live
 from rich.table import Table
 
 from sandbox import console
 from sandbox.context import Context
-from sandbox.errors import LoopError
+from sandbox.errors import LoopError, ServiceError
 from sandbox.receipt import Receipt, read_receipt
 from sandbox.reference import find_loop
-from sandbox.wait import pause
+from sandbox.wait import Deadline, pause
 
 EXIT_CODES = {"passed": 0, "skipped": 0, "failed": 1, "rejected": 1, "waiting": 3}
 LOOK_EVERY = 1.0  # seconds
@@ -22,20 +21,22 @@ def trace(context: Context, ref: str) -> Receipt:
 
 def follow(context: Context, ref: str, seconds: float) -> Receipt:
     """The receipt once the loop has ended, shown live until then. Raises LoopError after `seconds`."""
+    deadline = Deadline(seconds)
     receipt = trace(context, ref)
-    named = receipt.run_id or receipt.git_sha
+    fixed = ref or receipt.git_sha or receipt.run_id  # the newest as of now, also when a newer one comes
     said: set[str] = set()
     with console.live() as view:
-        for _ in range(int(seconds / LOOK_EVERY)):
-            view.update(receipt_table(receipt))
-            _say_news(receipt, said, view.console.print if not view.console.is_terminal else None)
-            if receipt.final:
-                return receipt
+        while not receipt.final:
+            _show_progress(view, receipt, said)
+            if deadline.passed():
+                raise LoopError(
+                    f"{fixed} is still {receipt.state} after {seconds:.0f} s.", f"Run: make trace REF={fixed}"
+                )
             pause(LOOK_EVERY)
-            receipt = trace(context, ref or receipt.git_sha or named)
-    raise LoopError(
-        f"{named} is still {receipt.state} after {seconds:.0f} s.", f"Run: make trace REF={named}"
-    )
+            with deadline.tolerate(ServiceError):
+                receipt = trace(context, fixed)
+        _show_progress(view, receipt, said)
+    return receipt
 
 
 def exit_code(receipt: Receipt) -> int:
@@ -55,7 +56,7 @@ def receipt_table(receipt: Receipt) -> Table:
         ]
         for stage in receipt.stages
     ]
-    return console.table(["Stage", "State", "Started", "Seconds", "Detail"], rows)
+    return console.table(["Stage", "State", "Started (UTC)", "Seconds", "Detail"], rows)
 
 
 def show_receipt(receipt: Receipt) -> None:
@@ -68,9 +69,12 @@ def show_receipt(receipt: Receipt) -> None:
             console.say(f"{stage.name}: {stage.url}")
 
 
-def _say_news(receipt: Receipt, said: set[str], say: Callable[[str], None] | None) -> None:
+def _show_progress(view: Live, receipt: Receipt, said: set[str]) -> None:
+    if view.console.is_terminal:
+        view.update(receipt_table(receipt))
+        return
     for stage in receipt.stages:
-        news = f"{stage.name} {stage.state}"
-        if say and stage.state != "pending" and news not in said:
-            said.add(news)
-            say(f"  {news}" + (f": {stage.detail}" if stage.detail else ""))
+        line = f"{stage.name} {stage.state}"
+        if stage.state != "pending" and line not in said:
+            said.add(line)
+            console.news(line + (f": {stage.detail}" if stage.detail else ""))

@@ -1,7 +1,8 @@
 """The only place that sleeps."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sandbox.errors import SandboxError, ServiceError
@@ -14,11 +15,31 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
+class Deadline:
+    """A point in time `seconds` from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def passed(self) -> bool:
+        """Whether it lies behind."""
+        return time.monotonic() > self._end
+
+    @contextmanager
+    def tolerate(self, kind: type[SandboxError]) -> Iterator[None]:
+        """Let errors of this kind go by until then: a service may be starting again."""
+        try:
+            yield
+        except kind:
+            if self.passed():
+                raise
+
+
 def wait_until(
     look: Callable[[], T | None], *, what: str, seconds: float, hint: str = "", interval: float = 0.3
 ) -> T:
     """Call `look` until it returns something true. Raises ServiceError with the last failure seen."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     seen = "nothing yet"
     while True:
         try:
@@ -26,6 +47,6 @@ def wait_until(
                 return answer
         except SandboxError as error:
             seen = str(error)
-        if time.monotonic() > deadline:
+        if deadline.passed():
             raise ServiceError(f"Waited {seconds:.0f} s for {what}. Last seen: {seen}", hint)
         time.sleep(interval)

@@ -93,30 +93,35 @@ def sandbox(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sa
     folder = tmp_path_factory.mktemp("clone") / "mlops sandbox"  # a path with a space must do
     copy_tree(root, folder)
     running = Sandbox(folder)
+    started = time.monotonic()
     try:
-        started = time.monotonic()
         running.make("up")
         print(f"\nmake up: {time.monotonic() - started:.0f} s")
+        urls = [service["url"] for service in running.json("status")["services"] if service["url"]]
         yield running
     finally:
-        ports = [service["url"] for service in running.json("status")["services"] if service["url"]]
-        running.make("down")
-    assert_nothing_left(folder, ports)
+        stopped = running.run("down")
+    assert stopped.returncode == 0, stopped.stderr
+    assert_nothing_left(folder, urls)
     assert running.run("destroy", "--yes").returncode == 0
     assert not (folder / ".sandbox").exists()
 
 
 def assert_nothing_left(folder: Path, urls: list[str]) -> None:
-    """No process started from the folder lives, no port of it answers."""
-    alive = [
-        p.info
-        for p in psutil.process_iter(["pid", "cmdline"])
-        if str(folder) in " ".join(p.info["cmdline"] or [])
-    ]
+    """No process started from the folder lives, whatever its title is now, and no port of it answers."""
+    alive = [process for process in psutil.process_iter() if belongs_to(process, folder)]
     assert not alive
     for url in urls:
         with pytest.raises(requests.ConnectionError):
             requests.get(url, timeout=2)
+
+
+def belongs_to(process: psutil.Process, folder: Path) -> bool:
+    try:
+        traces = [*process.cmdline(), process.cwd(), process.environ().get("SANDBOX_STATE", "")]
+    except psutil.Error:
+        return False
+    return any(str(folder) in trace for trace in traces)
 
 
 @pytest.fixture

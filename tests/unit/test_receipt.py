@@ -102,6 +102,22 @@ def test_a_failed_plan_is_shown_as_the_failed_data_stage():
     assert read.state == "failed"
 
 
+def test_a_run_that_airflow_ended_by_a_time_limit_has_failed():
+    tasks = {"plan": task("success"), "data": task("success"), "train": task("skipped")}
+    tasks |= {name: task("skipped") for name in STAGES[4:]}
+    read = receipt(FakeAirflow("failed", tasks), "success")
+    assert read.state == "failed"
+    assert states(read)["train"] == "failed"
+    assert "time limit" in read.stages[3].detail
+
+
+def test_a_task_that_said_failed_is_not_hidden_by_a_skip():
+    tasks = {"plan": task("success"), "data": task("success"), "train": task("skipped")}
+    outcomes = {"train": {"state": "failed", "detail": "took too long", "url": ""}}
+    read = receipt(FakeAirflow("failed", tasks, outcomes), "success")
+    assert (read.stages[3].state, read.stages[3].detail) == ("failed", "took too long")
+
+
 @pytest.mark.parametrize("state", ["running", "up_for_retry"])
 def test_while_a_task_runs_the_loop_runs(state):
     tasks = {"plan": task("success"), "data": task("success"), "train": task(state, end=None)}

@@ -99,4 +99,30 @@ def test_processes_inherit_only_paths_language_proxy_and_certificates():
         }
     )
     assert inherited.pop("PATH").endswith(":/bin")
+    assert inherited.pop("NO_PROXY") == inherited.pop("no_proxy") == "127.0.0.1,localhost"
     assert inherited == {"HTTPS_PROXY": "p", "UV_CACHE_DIR": "c"}
+
+
+def test_a_last_line_without_its_end_is_not_glued_to_a_new_setting(folder):
+    create_env_file(folder)
+    key = load_settings(folder).airflow_fernet_key
+    lines = [line for line in (folder / ".env").read_text().splitlines() if not line.startswith("CI_PORT=")]
+    (folder / ".env").write_text("\n".join(lines))
+    assert create_env_file(folder) == ["CI_PORT"]
+    assert load_settings(folder).airflow_fernet_key == key
+
+
+def test_a_copied_example_gets_its_secrets_and_becomes_private(folder):
+    (folder / ".env").write_text((folder / ".env.example").read_text())
+    assert "CI_TOKEN" in create_env_file(folder)
+    assert load_settings(folder).ci_token.isalnum()
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("form", ["export MLFLOW_PORT=1", "MLFLOW_PORT = 1", ""])
+def test_a_saved_value_is_read_back_in_whatever_form_it_was_written(folder, form):
+    create_env_file(folder)
+    text = (folder / ".env").read_text().replace("MLFLOW_PORT=8802", form)
+    (folder / ".env").write_text(text)
+    save_setting("MLFLOW_PORT", "9999", folder)
+    assert load_settings(folder).mlflow_port == 9999

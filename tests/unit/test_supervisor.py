@@ -1,18 +1,52 @@
 """supervisord's configuration carries any value, and one that it cannot carry is refused by name."""
 
+from pathlib import Path
+
 import pytest
-from supervisor.datatypes import dict_of_key_value_pairs
+from supervisor.options import ServerOptions
 
-from sandbox.drivers.supervisor import _quote
-from sandbox.errors import ServiceError
-
-
-@pytest.mark.parametrize("value", ["plain", "a b", '[{"name": "x"}]', "it's", "http://h:1/?a=b,c", "50%"])
-def test_a_quoted_value_reads_back_as_it_was(value):
-    read = dict_of_key_value_pairs(f"A={_quote(value)},B={_quote('x')}")
-    assert read == {"A": value.replace("%", "%%"), "B": "x"}
+from sandbox.drivers.processes import Process
+from sandbox.drivers.supervisor_config import quote, render
+from sandbox.errors import SettingsError
+from sandbox.settings import create_env_file, load_settings
 
 
-def test_a_value_with_both_quotes_is_refused():
-    with pytest.raises(ServiceError):
-        _quote("""it's "so".""")
+def read_back(text: str, folder: Path) -> ServerOptions:
+    """The configuration as supervisord itself understands it."""
+    path = folder / "supervisord.conf"
+    path.write_text(text)
+    options = ServerOptions()
+    options.realize(["-c", str(path)])
+    return options
+
+
+@pytest.mark.filterwarnings("ignore:Supervisord is running as root:UserWarning")
+@pytest.mark.parametrize("folder", ["plain", "with space", "it's"])
+def test_every_value_reads_back_as_it_was(tmp_path, root, folder):
+    (tmp_path / ".env.example").write_text((root / ".env.example").read_text())
+    create_env_file(tmp_path)
+    state = tmp_path / folder
+    (state / "logs").mkdir(parents=True)
+    environment = {
+        "JSON": '[{"name": "x"}]',
+        "URL": "http://h:1/?a=b,c",
+        "PLAIN": "a b",
+        "APOSTROPHE": "it's",
+        "PERCENT": "50%",
+        "EMPTY": "",
+    }
+    argv = ["/bin/echo", str(state / "a file"), "50%"]
+    card = Process("echo", argv, environment, directory=state)
+    options = read_back(render([card], load_settings(tmp_path), state, state / "s.sock"), tmp_path)
+    (program,) = options.process_group_configs[0].process_configs
+    assert program.environment == environment
+    assert program.directory == str(state)
+    assert program.stdout_logfile == str(state / "logs/echo.log")
+
+
+@pytest.mark.parametrize("value", ['it\'s "so"', "a\nb", "x ;y", "x #y"])
+def test_a_value_that_cannot_be_carried_is_refused_by_name_and_not_shown(value):
+    with pytest.raises(SettingsError) as caught:
+        quote("RAW_DATABASE_URL", value)
+    assert "RAW_DATABASE_URL" in str(caught.value)
+    assert value not in str(caught.value)

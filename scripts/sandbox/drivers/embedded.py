@@ -2,24 +2,17 @@
 
 import json
 import shutil
-import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox import console
 from sandbox.drivers.base import Driver, Footprint, Probe, Service
 from sandbox.drivers.environments import install_environments
 from sandbox.drivers.logs import read_logs
-from sandbox.drivers.processes import (
-    Process,
-    airflow_database,
-    airflow_environment,
-    all_processes,
-    ci_environment,
-    executable,
-)
+from sandbox.drivers.metadata import is_migrated, migrate
+from sandbox.drivers.processes import Process, airflow_environment, all_processes, ci_environment
+from sandbox.drivers.record import refuse_changed_key, remember_machine
 from sandbox.drivers.supervisor import Supervisor
 from sandbox.endpoints import embedded_endpoints
 from sandbox.errors import ServiceError
@@ -37,26 +30,32 @@ class EmbeddedDriver(Driver):
         self.settings = settings
         self.state = ROOT / ".sandbox"
         self.endpoints = embedded_endpoints(settings, self.state)
-        self.processes = all_processes(settings, self.endpoints, self.state)
         self.supervisor = Supervisor(self.state)
+
+    @property
+    def processes(self) -> list[Process]:
+        """Every service's card."""
+        return all_processes(self.settings, self.endpoints, self.state)
 
     def probe(self) -> Probe:
         return Probe(True, "needs no Docker: every service is a process of this machine")
 
     def start(self) -> bool:
+        refuse_changed_key(self.state, self.settings.airflow_fernet_key)
+        if not self.supervisor.running():
+            remember_machine(self.state)
         install_environments(self.state / "environments")
         self._write_files()
-        if not self.supervisor.running():
+        changed = False
+        if not is_migrated(self.state):
             others = [process for process in self.processes if not process.name.startswith("airflow")]
-            self.supervisor.apply(others, self.settings)  # they start while Airflow's database is made
-            self._migrate()
-            self._keep_write_ahead_log()
-        return self.supervisor.apply(self.processes, self.settings)
+            changed = self.supervisor.apply(others, self.settings)  # they start while the database is made
+            console.step("preparing Airflow's database")
+            migrate(self.state, airflow_environment(self.settings, self.endpoints, self.state))
+        return self.supervisor.apply(self.processes, self.settings) or changed
 
     def stop(self) -> bool:
-        ran = self.supervisor.running()
-        self.supervisor.stop()
-        return ran
+        return self.supervisor.stop()
 
     def services(self) -> list[Service]:
         states = self.supervisor.states()
@@ -93,21 +92,6 @@ class EmbeddedDriver(Driver):
             ROOT / "services" / "airflow" / "airflow_local_settings.py", self.state / "airflow" / "config"
         )
 
-    def _migrate(self) -> None:
-        console.step("preparing Airflow's database")
-        environment = airflow_environment(self.settings, self.endpoints, self.state)
-        command = [executable(self.state, "airflow", "airflow"), "db", "migrate"]
-        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        (self.state / "logs" / "airflow-migrate.log").write_text(result.stdout + result.stderr)
-        if result.returncode:
-            raise ServiceError(
-                "Airflow's database could not be prepared.", "Run: make logs SERVICE=airflow-migrate"
-            )
-
-    def _keep_write_ahead_log(self) -> None:
-        with closing(sqlite3.connect(airflow_database(self.state))) as database:
-            database.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not wait for each other
-
     def _healthy(self, process: Process) -> bool:
         """Raises ApiError or ServiceError that says what is wrong."""
         if not process.part:
@@ -130,8 +114,14 @@ class EmbeddedDriver(Driver):
 
 
 def _render_env(values: dict[str, str]) -> str:
-    return "".join(f"{name}='{value}'\n" for name, value in values.items())
+    """dotenv's own quoting, so that any path and any password reads back as it is."""
+    quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in values.items()}
+    return "".join(f"{name}='{value}'\n" for name, value in quoted.items())
 
 
 def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a running service may remove it meanwhile
+            total += 0 if path.is_dir() else path.lstat().st_size
+    return total

@@ -20,16 +20,27 @@ def install_environments(folder: Path) -> None:
         list(pool.map(lambda service: _install(service, folder / service), SERVICES))
 
 
+def environment_digest(service: str) -> str:
+    """What a service's environment is made of: lock file, our own code, Python."""
+    source = ROOT / "services" / service
+    digest = hashlib.sha256(f"{sys.version}{source}".encode())
+    for path in [source / "requirements.lock", *sorted(source.rglob("*.py"))]:
+        if "tests" not in path.parts:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _install(service: str, target: Path) -> None:
     source = ROOT / "services" / service
-    lock = source / "requirements.lock"
     stamp = target / ".installed"
-    wanted = hashlib.sha256(lock.read_bytes() + sys.version.encode() + str(source).encode()).hexdigest()
+    wanted = environment_digest(service)
     if stamp.exists() and stamp.read_text() == wanted:
         return
     console.step(f"installing {service}")
-    _uv("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(target))
-    _uv("pip", "sync", "--quiet", "--python", str(target), "--require-hashes", str(lock))
+    stamp.unlink(missing_ok=True)
+    _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(target))
+    lock = str(source / "requirements.lock")
+    _uv("pip", "sync", "--quiet", "--python", str(target), "--require-hashes", lock)
     if (source / "pyproject.toml").exists():
         _uv("pip", "install", "--quiet", "--python", str(target), "--no-deps", "--editable", str(source))
     stamp.write_text(wanted)

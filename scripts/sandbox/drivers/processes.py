@@ -4,8 +4,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.drivers.environments import environment_digest
+from sandbox.drivers.record import remembered_machine
 from sandbox.endpoints import Endpoints
-from sandbox.settings import ORGANISATION, ROOT, Settings, machine_environment
+from sandbox.settings import ORGANISATION, ROOT, Settings
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,13 @@ def executable(state: Path, service: str, name: str) -> str:
 
 
 def _base(state: Path, service: str) -> dict[str, str]:
-    inherited = machine_environment()
+    inherited = remembered_machine(state)
     bin_folder = state / "environments" / service / "bin"
-    return inherited | {"PATH": f"{bin_folder}:{inherited['PATH']}", "SANDBOX_STATE": str(state)}
+    return inherited | {
+        "PATH": f"{bin_folder}:{inherited['PATH']}",
+        "SANDBOX_STATE": str(state),
+        "SANDBOX_DIGEST": environment_digest(service),  # other code is another process
+    }
 
 
 def ci_environment(settings: Settings, endpoints: Endpoints, state: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import subprocess
 import sys
-import tempfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -16,11 +16,12 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from sandbox.drivers.processes import Process
+from sandbox.drivers.supervisor_config import STOP_SECONDS, render
 from sandbox.errors import ServiceError
 from sandbox.settings import Settings, machine_environment, write_private
 from sandbox.wait import wait_until
 
-STOP_SECONDS = 15  # from SIGTERM to SIGKILL
+LONGEST_SOCKET = 100  # bytes of a Unix socket's path that every system takes
 
 
 class Supervisor:
@@ -29,20 +30,21 @@ class Supervisor:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.config = state / "supervisord.conf"
-        # A Unix socket's path has at most about 100 characters, a clone's may be longer.
-        name = hashlib.sha256(str(state).encode()).hexdigest()[:12]
-        self.socket = Path(tempfile.gettempdir()) / f"mlops-sandbox-{name}.sock"
+        self.socket = state / "supervisor.sock"
+        if len(str(self.socket).encode()) > LONGEST_SOCKET:
+            digest = hashlib.sha256(str(state).encode()).hexdigest()[:12]
+            self.socket = Path("/tmp") / f"mlops-sandbox-{digest}.sock"
 
     def running(self) -> bool:
         """Whether supervisord answers."""
         try:
             return bool(self._call("getState")["statename"] == "RUNNING")
-        except (OSError, Fault, ConnectionError):
+        except ServiceError:
             return False
 
     def apply(self, processes: list[Process], settings: Settings) -> bool:
         """Run exactly these processes, changing only what differs; False if nothing did."""
-        write_private(self.config, self._render(processes, settings))
+        write_private(self.config, render(processes, settings, self.state, self.socket))
         if not self.running():
             self._launch()
             return True
@@ -63,18 +65,20 @@ class Supervisor:
         """supervisord's own record of each process; empty where it does not run."""
         return {row["name"]: row for row in self._call("getAllProcessInfo")} if self.running() else {}
 
-    def stop(self) -> None:
-        """End every process group, then supervisord. Raises ServiceError if a process survives."""
-        if self.running():
+    def stop(self) -> bool:
+        """End every process group, then supervisord; False if nothing ran. Raises ServiceError."""
+        ran = self.running()
+        if ran:
             root = psutil.Process(self._call("getPID"))
             family = [root, *root.children(recursive=True)]
+            groups = len(self._call("getAllProcessInfo"))
             self._call("shutdown")
-            wait_until(
-                lambda: not _lives(root), what="supervisord to end its processes", seconds=STOP_SECONDS * 2
-            )
+            psutil.wait_procs([root], timeout=STOP_SECONDS * (groups + 1))  # it ends one group after another
             self._end([process for process in family if _lives(process)])
-        self._end(leftovers(self.state))
+        lost = leftovers(self.state)
+        self._end(lost)
         self.socket.unlink(missing_ok=True)
+        return ran or bool(lost)
 
     def _end(self, processes: list[psutil.Process]) -> None:
         for process in processes:
@@ -94,42 +98,10 @@ class Supervisor:
     def _call(self, method: str, *arguments: Any) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
         proxy = ServerProxy("http://127.0.0.1", transport=transport)
-        return getattr(proxy.supervisor, method)(*arguments)
-
-    def _render(self, processes: list[Process], settings: Settings) -> str:
-        sections = [
-            f"[unix_http_server]\nfile={self.socket}\nchmod=0600",
-            f"[supervisord]\nlogfile={self.state / 'logs' / 'supervisord.log'}\n"
-            f"pidfile={self.state / 'supervisord.pid'}\nchildlogdir={self.state / 'logs'}\n"
-            f"logfile_maxbytes={settings.log_megabytes}MB\nlogfile_backups={settings.log_files}",
-            f"[supervisorctl]\nserverurl=unix://{self.socket}",
-            "[rpcinterface:supervisor]\n"
-            "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
-        ]
-        sections += [self._program(process, settings) for process in processes]
-        return "\n\n".join(sections) + "\n"
-
-    def _program(self, process: Process, settings: Settings) -> str:
-        environment = ",".join(
-            f"{name}={_quote(value)}" for name, value in sorted(process.environment.items())
-        )
-        return "\n".join(
-            [
-                f"[program:{process.name}]",
-                f"command={' '.join(_quote(word) for word in process.argv)}",
-                f"directory={process.directory}",
-                f"environment={environment}",
-                "autorestart=true",
-                "startretries=10",
-                f"stopwaitsecs={STOP_SECONDS}",
-                "stopasgroup=true",
-                "killasgroup=true",
-                "redirect_stderr=true",
-                f"stdout_logfile={self.state / 'logs' / (process.name + '.log')}",
-                f"stdout_logfile_maxbytes={settings.log_megabytes}MB",
-                f"stdout_logfile_backups={settings.log_files}",
-            ]
-        )
+        try:
+            return getattr(proxy.supervisor, method)(*arguments)
+        except (OSError, Fault, HTTPException) as error:
+            raise ServiceError(f"supervisord: {method} {' '.join(map(str, arguments))}: {error}") from error
 
 
 def leftovers(state: Path) -> list[psutil.Process]:
@@ -151,13 +123,3 @@ def _lives(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
-
-
-def _quote(value: str) -> str:
-    """supervisord's own quoting: one kind of quote around a value that lacks it, per cent signs doubled."""
-    mark = "'" if '"' in value else '"'
-    if mark in value or "\n" in value:
-        raise ServiceError(
-            f"supervisord cannot be given this value: {value!r}", "Move the clone to a plainer path"
-        )
-    return mark + value.replace("%", "%%") + mark

@@ -10,13 +10,15 @@ from sandbox.git import git
 
 def run(context: Context) -> str:
     """Create the repositories that are missing; keep every hook as it should be."""
-    root = Path(context.endpoints.git.outside.removeprefix("file://"))
+    root = context.endpoints.git.folder
     root.mkdir(parents=True, exist_ok=True)
     missing = [name for name in REPOSITORIES if not (root / f"{name}.git").exists()]
     for name in missing:
         git("init", "--quiet", "--bare", "--initial-branch=main", f"{name}.git", folder=root)
     for name in REPOSITORIES:
-        _write_hook(root / f"{name}.git" / "hooks" / "post-receive", context.driver.state)
+        hooks = root / f"{name}.git" / "hooks"
+        git("config", "core.hooksPath", str(hooks), folder=hooks.parent)  # a global one would win
+        _write_hook(hooks / "post-receive", context.driver.state)
     return f"repositories: {', '.join(missing)}" if missing else ""
 
 

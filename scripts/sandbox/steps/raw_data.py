@@ -1,14 +1,13 @@
 """The raw data of the first scenario: scikit-learn's iris, written as CSV into the data store."""
 
 import csv
-from pathlib import Path
 
 from sandbox.context import Context
 
 
 def run(context: Context) -> str:
     """Write iris.csv where there is none; a file that is there is the user's."""
-    target = Path(context.endpoints.data.outside.removeprefix("file://")) / "iris.csv"
+    target = context.endpoints.data.folder / "iris.csv"
     if target.exists():
         return ""
     draft = target.with_suffix(".new")
