@@ -12,7 +12,8 @@ from sandbox.drivers.base import Driver
 from sandbox.endpoints import Endpoints
 from sandbox.settings import ROOT, Settings, create_env_file, load_settings
 
-REPOSITORIES = ("data_preprocessing", "model_training", "airflow_dags")  # in the order of the loop
+# The order of the first pushes; the last one starts the first run.
+REPOSITORIES = ("data_preprocessing", "airflow_dags", "model_training")
 
 
 @dataclass(frozen=True)

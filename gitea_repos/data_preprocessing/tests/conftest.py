@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, finish
-from samples import MIXED_PARAMS, PROJECT, make_patients
+from samples import MIXED_PARAMS, TESTS, make_patients
 
 from data_preprocessing import layout
 
@@ -14,13 +14,13 @@ from data_preprocessing import layout
 @pytest.fixture
 def iris() -> str:
     """The raw iris table: 150 rows, one of them an exact copy of another."""
-    return (PROJECT / "tests/iris.csv").read_text()
+    return (TESTS / "iris.csv").read_text()
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, iris) -> Path:
-    """The working directory, with this project's params.yaml and the iris table as raw data."""
-    shutil.copy(PROJECT / layout.PARAMS, tmp_path)
+    """The working directory, with the tests' own params.yaml and the iris table as raw data."""
+    shutil.copy(TESTS / layout.PARAMS, tmp_path)
     layout.write_text(tmp_path / layout.RAW, iris)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""What the task works on: a bare repository with this project, a raw table and a data store."""
+"""What the task works on: a bare repository with this project and the tests' own parameters, and stores."""
 
 import json
 import shutil
@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from samples import PROJECT
+from samples import PROJECT, TESTS
 
 from data_preprocessing import git
 
-SHIPPED = (".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "data_preprocessing")
+SHIPPED = (".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "data_preprocessing")
 
 
 class Lab:
@@ -25,13 +25,14 @@ class Lab:
             (seed / name).parent.mkdir(exist_ok=True)
             copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
             copy(PROJECT / name, seed / name)
+        shutil.copy(TESTS / "params.yaml", seed)
         git.run_git(seed, "add", ".")
         git.run_git(seed, "commit", "--quiet", "--message", "start")
         git.run_git(seed, "push", "--quiet", "origin", "HEAD:main")
         self.bare, self.commit = bare, git.run_git(seed, "rev-parse", "HEAD")
         for name in ("raw", "tmp", "home"):
             (root / name).mkdir()
-        shutil.copy(PROJECT / "tests/iris.csv", root / "raw/iris.csv")
+        shutil.copy(TESTS / "iris.csv", root / "raw/iris.csv")
 
     @property
     def environ(self) -> dict[str, str]:
@@ -60,10 +61,6 @@ class Lab:
             stderr=subprocess.STDOUT,
             text=True,
         )
-
-    def run(self, **changes: str) -> tuple[int, dict, str]:
-        """Return the exit code, the last line as an object and all output."""
-        return finish(self.start(**changes))
 
 
 def finish(process: subprocess.Popen) -> tuple[int, dict, str]:

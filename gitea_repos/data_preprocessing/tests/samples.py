@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
 
 MIXED_PARAMS = """
 raw: {file: patients.csv, delimiter: ";", null_values: ["", "?"]}

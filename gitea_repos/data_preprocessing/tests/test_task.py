@@ -7,12 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from samples import PROJECT
 
 from data_preprocessing import git, layout
 from data_preprocessing.errors import Rejected, Unavailable
 from data_preprocessing.settings import Settings
 from data_preprocessing.store import isolate, open_project, push_outputs
-from data_preprocessing.task import Task
+from data_preprocessing.task import Task, main
 
 
 class Notebook:
@@ -40,6 +41,21 @@ def task(lab, tmp_path):
         yield lambda notebook=None, **changes: Task(
             Settings.from_env({**lab.environ, **changes}), tmp_path, notebook or Notebook()
         )
+
+
+@pytest.fixture
+def run_here(lab, monkeypatch, capfd):
+    """Run the whole task in this process; return its exit code, its last line as an object and all output."""
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def run(**changes: str) -> tuple[int, dict, str]:
+        for name, value in {**lab.environ, **changes}.items():
+            monkeypatch.setenv(name, value)
+        code, captured = main(), capfd.readouterr()
+        return code, json.loads(captured.out.splitlines()[-1]), captured.out + captured.err
+
+    return run
 
 
 def test_the_last_line_is_the_result(lab, first):
@@ -162,14 +178,14 @@ def test_mlflow_being_away_does_not_hide_why_data_was_refused(task, capsys):
     assert "the report is not in MLflow: MLflow is away." in capsys.readouterr().out
 
 
-def test_a_missing_setting_is_an_expected_failure(lab):
-    code, result, _ = lab.run(DVC_REMOTE_URL="")
+def test_a_missing_setting_is_an_expected_failure(run_here):
+    code, result, _ = run_here(DVC_REMOTE_URL="")
     assert (code, result["state"]) == (1, "failed")
     assert "DVC_REMOTE_URL is not set" in result["detail"]
 
 
-def test_a_repository_that_does_not_answer_is_a_crash_worth_a_retry(lab):
-    code, result, output = lab.run(GIT_URL="file:///nowhere")
+def test_a_repository_that_does_not_answer_is_a_crash_worth_a_retry(run_here):
+    code, result, output = run_here(GIT_URL="file:///nowhere")
     assert code == 75
     assert "file:///nowhere/data_preprocessing.git cannot be cloned" in result["detail"]
     assert "Traceback" not in output

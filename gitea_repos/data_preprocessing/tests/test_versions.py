@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from samples import PROJECT
+from samples import TESTS
 
 from data_preprocessing import git
 from data_preprocessing.errors import Rejected, Unavailable
@@ -43,7 +43,7 @@ def clone(origin, name, commit):
 
 
 def message_of(commit):
-    return write_message(VERSION, commit, {"train": 3, "test": 1}, load_params(PROJECT / "params.yaml"))
+    return write_message(VERSION, commit, {"train": 3, "test": 1}, load_params(TESTS / "params.yaml"))
 
 
 def test_the_version_is_the_hash_of_sorted_paths_and_hashes():

@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 from sklearn.datasets import load_iris
 
+FROZEN_PARAMS = Path(__file__).with_name("params.yaml")
 IRIS = {
     "name": "iris",
     "target": "species",

@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from builders import IRIS, data_version, git, iris_frame, write_folder
+from builders import FROZEN_PARAMS, IRIS, data_version, git, iris_frame, write_folder
+from model_training import __main__ as task
+from model_training import local
 from model_training.dataset import Dataset, read_dataset
 from model_training.params import Params
 from model_training.settings import CLIENT_ENVIRONMENT, Settings
@@ -49,6 +51,13 @@ def iris(iris_folder: Path) -> Dataset:
 def params() -> Params:
     """What a small logistic regression on iris needs."""
     return Params("iris", "logistic_regression", 42, {"max_iter": 1000})
+
+
+@pytest.fixture
+def frozen_params(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands read the tests' own params.yaml, not the project's."""
+    for module in (local, task):
+        monkeypatch.setattr(module, "PARAMS_FILE", FROZEN_PARAMS)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from builders import FROZEN_PARAMS
 from model_training.errors import TrainingError
 from model_training.params import Params
 from model_training.pipelines import PIPELINES, build_pipeline, fit_pipeline
 from model_training.schema import Schema
-from model_training.settings import PARAMS_FILE
-from model_training.smoke import check_kinds, made_up_rows
+from model_training.smoke import check_kinds, made_up_labels, made_up_rows
 
 SMALL = {
     "logistic_regression": {},
@@ -19,8 +19,8 @@ SMALL = {
 MIXED = Schema("toy", "label", {"a_numeric": "numeric", "a_categorical": "categorical"})
 
 
-def test_the_shipped_pipeline_knows_the_four_flowers(iris):
-    pipeline = fit_pipeline(Params.read(PARAMS_FILE), iris.schema, iris.train)
+def test_the_usual_pipeline_knows_the_four_flowers(iris):
+    pipeline = fit_pipeline(Params.read(FROZEN_PARAMS), iris.schema, iris.train)
     flowers = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2], [6.0, 3.4, 4.5, 1.6], [4.8, 3.4, 1.6, 0.2]]
     predicted = pipeline.predict(pd.DataFrame(flowers, columns=list(iris.schema.columns)))
     assert predicted.tolist() == ["versicolor", "setosa", "versicolor", "setosa"]
@@ -29,6 +29,39 @@ def test_the_shipped_pipeline_knows_the_four_flowers(iris):
 @pytest.mark.parametrize("name", PIPELINES)
 def test_every_pipeline_survives_its_file_for_each_kind_of_column(name):
     assert check_kinds(Params("toy", name, 1, SMALL[name]))["state"] == "passed"
+
+
+@pytest.mark.parametrize(("name", "kind"), [(n, k) for n, recipe in PIPELINES.items() for k in recipe.kinds])
+def test_every_pipeline_learns_from_each_kind_of_column(name, kind):
+    schema = Schema("toy", "label", {"a": kind})
+    split, params = made_up_rows(schema), Params("toy", name, 1, SMALL[name])
+    assert fit_pipeline(params, schema, split).score(split.rows, split.labels) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("random_forest", {"classifier": {"n_estimators": 5, "min_samples_leaf": 90}}),
+        ("logistic_regression", {"classifier": {"class_weight": {"sick": 5, "well": 1}}}),
+        ("logistic_regression", {"classifier": {"class_weight": {1: 5}}}),
+        ("text_logistic_regression", {"text": {"min_df": 20, "max_df": 0.4, "ngram_range": (2, 3)}}),
+    ],
+)
+def test_values_that_fit_other_rows_than_the_made_up_ones_pass_the_smoke_check(name, changes):
+    assert check_kinds(Params("toy", name, 1, **changes))["state"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("weights", "labels"),
+    [
+        (None, ["good", "bad"]),
+        ("balanced", ["good", "bad"]),
+        ({"a": 1, "b": 2, "c": 3}, ["a", "b"]),
+        ({1: 5}, [1, 0]),
+    ],
+)
+def test_made_up_labels_are_those_that_class_weight_names(weights, labels):
+    assert made_up_labels(Params("toy", "random_forest", 1, {"class_weight": weights})) == labels
 
 
 @pytest.mark.parametrize("name", PIPELINES)

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from model_training.pipelines import PIPELINES
 from model_training.settings import PARAMS_FILE
 
 ROOT = PARAMS_FILE.parent
@@ -28,7 +27,3 @@ def test_every_locked_package_has_hashes_and_no_address(name):
     assert len(packages) > 100
     assert len(packages) == len(re.findall(r"^[a-z0-9]", lock, re.MULTILINE))
     assert "://" not in lock
-
-
-def test_params_yaml_names_every_pipeline():
-    assert [name for name in PIPELINES if name not in read("params.yaml")] == []

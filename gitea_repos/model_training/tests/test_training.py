@@ -59,6 +59,7 @@ def artifact(client, result, name):
     return json.loads(Path(path).read_text())
 
 
+@pytest.mark.usefixtures("frozen_params")
 def test_the_task_reads_data_by_its_tag_and_reports_what_it_stored(environment, set_environment, client):
     set_environment(environment)
     result = task.work()
