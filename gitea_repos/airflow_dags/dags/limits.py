@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from dags.stage import read_run
+from dags.stage import known, read_run
 from loop.announce import announce
 from loop.errors import LoopError
 from loop.limits import Limits
@@ -47,13 +47,15 @@ def put_right(context: dict[str, Any]) -> None:
 
     Airflow calls it in the DAG processor for every kind of failure, a lost task and a timed out run included.
     """
-    run_id = context["run_id"]
+    run_id, dag_run = context["run_id"], context["dag_run"]
     try:
-        if said := recover(MLflow(Settings.from_env().mlflow_tracking_uri), run_id):
+        key = f"{dag_run.dag_id}/{run_id}"
+        if said := recover(MLflow(Settings.from_env().mlflow_tracking_uri), key):
             log.warning("Run %s failed: %s", run_id, said)
     except LoopError as error:
         log.error("Run %s failed and what it promoted could not be taken back: %s", run_id, error)
     ti = context.get("ti")
-    if ti and not ti.xcom_pull(task_ids=ti.task_id, key="outcome"):
+    outcome = (ti and ti.xcom_pull(task_ids=ti.task_id, key="outcome")) or {}
+    if ti and outcome.get("state") != "failed":
         said = f"Airflow lost the task before it could say why ({context.get('reason')})"
-        announce(read_run(context), ti.xcom_pull(task_ids="plan") or {}, ti.task_id, "failed", said)
+        announce(read_run(context), known(ti), ti.task_id, "failed", said)

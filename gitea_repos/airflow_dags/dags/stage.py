@@ -25,6 +25,8 @@ from loop.settings import Settings
 
 log = logging.getLogger(__name__)
 
+FINAL = (Failure, AirflowTaskTimeout)  # what trying again would not change
+
 
 def read_run(context: dict[str, Any]) -> Run:
     """The run that Airflow's context speaks of."""
@@ -67,7 +69,7 @@ class Recorded(BaseOperator):
             # Should even the telling fail, Airflow must still hear the first reason.
             with suppress(Exception):
                 self._record(context, self._failed(context, error), started)
-            raise translated(error) from None
+            raise translated(error, self.execution_timeout) from None
         self.working = False
         self._record(context, outcome, started)
         return self._conclude(context, outcome)
@@ -86,7 +88,7 @@ class Recorded(BaseOperator):
         return self.perform(run, results)
 
     def _failed(self, context: dict[str, Any], error: BaseException) -> Outcome:
-        final = isinstance(error, Failure | AirflowTaskTerminated)
+        final = isinstance(error, FINAL)
         if not final and context["ti"].try_number <= context["ti"].max_tries:
             return Outcome("running", f"to be tried again: {describe(error, self.execution_timeout)}")
         return Outcome("failed", describe(error, self.execution_timeout))
@@ -106,7 +108,7 @@ class Recorded(BaseOperator):
     def _known(self, ti: Any) -> dict[str, Any]:
         """What is known of the run's commits: the plan's result, or in promote_model the promotion's."""
         first = "plan" if self.dag.has_task("plan") else "promote"
-        return ti.xcom_pull(task_ids=first) or {} if first != self.task_id else {}
+        return known(ti) if first != self.task_id else {}
 
     def _before(self) -> list[str]:
         before = self.get_flat_relative_ids(upstream=True)
@@ -134,19 +136,29 @@ class Stage(Recorded):
         return self.function(run, **results)
 
 
+def known(ti: Any) -> dict[str, Any]:
+    """The result of the run's first task: `plan`, or in promote_model `promote`."""
+    return ti.xcom_pull(task_ids="plan") or ti.xcom_pull(task_ids="promote") or {}
+
+
 def past(ti: Any, task: str) -> Past:
     """How a task of this run ended, as it told itself."""
     outcome = ti.xcom_pull(task_ids=task, key="outcome") or {}
     timing = ti.xcom_pull(task_ids=task, key="timing") or {}
-    state, detail = outcome.get("state", "passed"), outcome.get("detail", "")
+    state, detail = outcome.get("state", "unknown"), outcome.get("detail", "")
     return Past(task, state, timing.get("started"), timing.get("seconds"), detail)
 
 
-def translated(error: BaseException) -> BaseException:
-    """The exception by which Airflow does what an error of the loop means: fail for good, or try again."""
-    if not isinstance(error, LoopError):
-        return error
-    return (AirflowFailException if isinstance(error, Failure) else AirflowException)(str(error))
+def translated(error: BaseException, limit: Any = None) -> BaseException:
+    """The exception by which Airflow does what an end of a task means: fail for good, or try again.
+
+    Left to itself Airflow does the opposite: it tries again after a timeout, and not after a kill.
+    """
+    if isinstance(error, FINAL):
+        return AirflowFailException(describe(error, limit))
+    if isinstance(error, LoopError | AirflowTaskTerminated):
+        return AirflowException(describe(error, limit))
+    return error
 
 
 def describe(error: BaseException, limit: Any = None) -> str:

@@ -38,10 +38,10 @@ def judge(result: Figures, champion: Figures | None, served: Served, thresholds:
     """The reason to reject a model, or an empty string.
 
     `result` and `champion` hold `metrics` and `per_class` on the same test rows. Without a champion, or with
-    one of another schema, only the thresholds and the API count.
+    one of another schema or without figures, only the thresholds and the API count.
     """
     reasons = [*below(result, thresholds), *unservable(result, served)]
-    if champion and champion.get("same_schema"):
+    if champion and champion.get("same_schema") and champion.get("metrics"):
         reasons += worse(result, champion, thresholds)
     return "; ".join(reasons)
 
@@ -113,7 +113,9 @@ def judge_again(run: Run, train: dict[str, Any], data_version: str, now: str, na
 
 
 def _recalls(figures: Figures) -> dict[str, float]:
-    return {label: float(values["recall"]) for label, values in (figures.get("per_class") or {}).items()}
+    """The recall of each class that the test rows hold: one without a row has no recall to judge."""
+    classes = figures.get("per_class") or {}
+    return {label: float(each["recall"]) for label, each in classes.items() if each.get("support") != 0}
 
 
 def _praise(train: Figures, champion: Figures | None) -> str:
@@ -124,4 +126,7 @@ def _praise(train: Figures, champion: Figures | None) -> str:
         return f"{accuracy}; there is no champion yet"
     if not champion.get("same_schema"):
         return f"{accuracy}; champion {champion.get('version')} has another schema"
+    if not champion.get("metrics"):
+        why = champion.get("detail") or "it has no figures"
+        return f"{accuracy}; not compared with champion {champion.get('version')}: {why}"
     return f"{accuracy}, champion {champion.get('version')} {champion['metrics'].get('accuracy', 0):.3f}"

@@ -64,8 +64,13 @@ class Clone:
     def commit(self, revision: str) -> str:
         """The 40 hex digits of a revision; raises Failure when there is none."""
         if not self.has(revision):
-            raise Failure(f"{self.shown} has no {revision.removesuffix('^')}")
+            raise Failure(f"{self.shown} has no {revision}")
         return self._git("rev-parse", "--verify", f"{revision}^{{commit}}").strip()
+
+    def tag_text(self, name: str) -> str:
+        """The message of an annotated tag; raises Failure when there is no such tag."""
+        self.commit(f"refs/tags/{name}")
+        return self._git("for-each-ref", "--format=%(contents)", f"refs/tags/{name}")
 
     def is_ancestor(self, older: str, younger: str) -> bool:
         """Whether `older` is a true ancestor of `younger`; a commit that is gone is nobody's ancestor."""

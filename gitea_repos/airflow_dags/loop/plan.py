@@ -1,5 +1,6 @@
 """`plan`: which commits, images and mode this run of the loop uses."""
 
+import re
 from dataclasses import dataclass
 
 from loop import wait
@@ -9,6 +10,8 @@ from loop.run import Outcome, Run
 from loop.statuses import Status, Statuses
 
 CODE, DATA = "model_training", "data_preprocessing"
+DATA_COMMIT = re.compile(r"^data commit: ([0-9a-f]{40})$", re.MULTILINE)  # a line of a data version's tag
+HOOK_SECONDS = 5.0  # until CI has said of a pushed commit that it builds it
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,18 @@ def insists(run: Run) -> bool:
 
 def historical_data_commit(run: Run) -> str:
     """The data commit asked for, by itself or by its data version; empty where the newest is wanted."""
-    if (commit := run.commit("data_commit")) or not (version := run.data_version()):
+    commit, version = run.commit("data_commit"), run.data_version()
+    if not version:
         return commit
     with Clone(run.settings.repository(DATA)) as clone:
-        # The tag is on the commit of dvc.lock, whose parent is the data commit.
-        return clone.commit(f"refs/tags/DV_{version}^")
+        # The tagged commit does not say it: it is the data commit itself where that holds dvc.lock already.
+        found = DATA_COMMIT.search(clone.tag_text(f"DV_{version}"))
+    if not found:
+        raise Failure(f"the tag DV_{version} of {DATA} names no data commit: {DATA} did not make it")
+    if commit and commit != found[1]:
+        made = f"data version {version} was made from {found[1]}, not from the data_commit {commit}"
+        raise Failure(f"{made}: leave one of them out of the run's conf")
+    return found[1]
 
 
 def source(run: Run, statuses: Statuses, repository: str, chosen: str) -> Source:
@@ -87,9 +97,13 @@ def _newest_green(run: Run, statuses: Statuses, repository: str) -> Source:
 
 
 def _wait_for_build(run: Run, statuses: Statuses, repository: str, commit: str) -> None:
-    """Wait while the build of the head still runs; after the limit the commits before it are good enough."""
-    waits = run.limits.waits
-    wait.until(lambda: _state(statuses.of(repository, commit)) != "pending", waits.ci, max(waits.every, 1.0))
+    """Wait while the build of the head still runs; after the limit the commits before it are good enough.
+
+    A head that was pushed a moment ago has no status yet; one whose hook was missed never gets it.
+    """
+    waits, every = run.limits.waits, max(run.limits.waits.every, 1.0)
+    wait.until(lambda: _state(statuses.of(repository, commit)), min(HOOK_SECONDS, waits.ci), every)
+    wait.until(lambda: _state(statuses.of(repository, commit)) != "pending", waits.ci, every)
 
 
 def _state(found: dict[str, Status]) -> str:

@@ -16,6 +16,7 @@ class Served:
     workers: tuple[tuple[str, str], ...]  # name and version of the model of each
     refused: tuple[str, str]
     refused_reason: str
+    refused_at: str  # ISO 8601; empty where the API does not say it
     libraries: dict[str, str]
     types: tuple[str, ...]
 
@@ -65,6 +66,7 @@ def read_served(found: dict[str, Any]) -> Served:
         workers=tuple(_identity(worker) for worker in found.get("workers") or ()),
         refused=_identity(refusal),
         refused_reason=str(refusal.get("reason", "")),
+        refused_at=str(refusal.get("at") or ""),
         libraries=servable.get("libraries") or {},
         types=tuple(servable.get("types") or ()),
     )

@@ -65,13 +65,15 @@ def superseded(run: Run, commit: str, champion: Version) -> str:
 
 def crown(run: Run, mlflow: MLflow, version: Version) -> Outcome:
     """Set the alias and the time of it; what it replaces is written down first."""
-    previous = rollback.remember(mlflow, version, run.run_id)
+    previous = rollback.remember(mlflow, version, run.key)
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
     mlflow.set_alias(version.name, CHAMPION, version.number)
-    mlflow.set_model_tag(version.name, rollback.AT, datetime.now(UTC).isoformat(timespec="microseconds"))
+    mlflow.set_model_tag(version.name, rollback.AT, now)
     values = {
         "name": version.name,
         "version": version.number,
         "previous": previous,
+        "promoted_at": now,
         "mlflow_run_id": version.run_id,
         "code_commit": version.tags.get("code_commit", ""),
     }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loop.mlflow import Version
-from loop.run import Run
+from loop.run import LOOP, Run
 
 RECEIPT = "receipt.json"
 SOURCES = ("code_commit", "data_commit", "dag_commit", "data_version", "image", "build")
@@ -24,7 +24,7 @@ class Stage:
 
 def receipt_name(run: Run) -> str:
     """Where the receipt is kept: a later promotion by hand does not overwrite the first receipt."""
-    return RECEIPT if run.dag_id == "train_and_serve" else f"promotions/{run.run_id}.json"
+    return RECEIPT if run.dag_id == LOOP else f"promotions/{run.run_id}.json"
 
 
 def receipt(run: Run, version: Version, metrics: dict[str, float], stages: list[Stage]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from loop.mlflow import MLflow
 from loop.run import Run
 
-ENDED = "loop_state"  # the tag of an MLflow run that says how its loop ended: passed or rejected
+ENDED = "loop_state"  # the tag of an MLflow run that says how its loop ended: passed, rejected or failed
 
 
 def identity(plan: dict[str, str], data: dict[str, str]) -> dict[str, str]:
@@ -25,6 +25,6 @@ def repeated(run: Run, plan: dict[str, str], data: dict[str, str]) -> str:
     if plan["reason"] != "push":
         return ""
     for tags in MLflow(run.settings.mlflow_tracking_uri).find_runs(identity(plan, data)):
-        if (ended := tags.get(ENDED)) and tags.get("loop_run_id") != run.run_id:
+        if (ended := tags.get(ENDED)) in ("passed", "rejected") and tags.get("loop_run_id") != run.run_id:
             return f"nothing to do: the same code, data, image and DAGs {ended} in {tags.get('loop_run_id')}"
     return ""

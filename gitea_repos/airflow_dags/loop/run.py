@@ -8,6 +8,7 @@ from loop.errors import Failure
 from loop.limits import Limits
 from loop.settings import Settings
 
+LOOP = "train_and_serve"  # the DAG of the whole loop
 STATES = ("passed", "failed", "rejected", "waiting", "skipped")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 DATA_VERSION = re.compile(r"[0-9a-f]{12}")
@@ -41,6 +42,11 @@ class Run:
         return self.conf.get("reason") or (
             first if first in ("push", "data", "schedule", "drift") else "manual"
         )
+
+    @property
+    def key(self) -> str:
+        """What no other run has: two DAGs may each have a run of the same id."""
+        return f"{self.dag_id}/{self.run_id}"
 
     @property
     def url(self) -> str:

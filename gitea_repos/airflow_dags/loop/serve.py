@@ -1,5 +1,6 @@
 """`serve`: every worker of the API answers with the new version, or the old champion returns."""
 
+from datetime import datetime
 from typing import Any
 
 from loop import wait
@@ -16,27 +17,37 @@ def serve(run: Run, promote: dict[str, Any]) -> Outcome:
     mlflow, api = MLflow(run.settings.mlflow_tracking_uri), PredictionAPI(run.settings.api_url)
     name, version, waits = promote["name"], promote["version"], run.limits.waits
     with undone_on_failure(mlflow, name, version):
-        served = wait.until(lambda: _look(api, mlflow, name, version), waits.served, waits.every)
+        served = wait.until(lambda: _look(api, mlflow, promote), waits.served, waits.every)
         if not served:
             raise Failure(_late(api, name, version, waits.served))
     detail = f"{name} version {version} on {plural(len(served.workers), 'worker')}"
     return Outcome("passed", detail, url=f"{run.settings.api_web_url}/model")
 
 
-def _look(api: PredictionAPI, mlflow: MLflow, name: str, version: str) -> Served | None:
-    """What the API says when all workers have the version; None while they do not or the API is away."""
+def _look(api: PredictionAPI, mlflow: MLflow, promote: dict[str, Any]) -> Served | None:
+    """What the API says when all workers have the version; None while they do not or a server is away."""
+    name, version = promote["name"], promote["version"]
     try:
         served = api.served()
+        if served.is_all(name, version):
+            return served
+        champion = mlflow.aliased(name, CHAMPION)
     except Unreachable:
         return None
-    if served.is_all(name, version):
-        return served
-    if served.refused == (name, version):
+    if served.refused == (name, version) and _is_new(served, promote["promoted_at"]):
         raise Failure(f"the API refused {name} version {version}: {served.refused_reason}")
-    champion = mlflow.aliased(name, CHAMPION)
     if champion and champion.number != version:
         raise Failure(f"version {champion.number} became champion while the API loaded version {version}")
     return None
+
+
+def _is_new(served: Served, promoted_at: str) -> bool:
+    """Whether the refusal is of this promotion; the API may have refused before this task has begun."""
+    at, promoted = served.refused_at, datetime.fromisoformat(promoted_at)
+    # The API says milliseconds, which cuts its time short by less than one.
+    return not at or datetime.fromisoformat(at) >= promoted.replace(
+        microsecond=promoted.microsecond // 1000 * 1000
+    )
 
 
 def _late(api: PredictionAPI, name: str, version: str, seconds: float) -> str:

@@ -1,5 +1,6 @@
 """`verify`: live predictions agree with the registered model, and the metrics show it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from loop import wait
@@ -9,7 +10,7 @@ from loop.mlflow import MLflow
 from loop.prediction import INFO, PredictionAPI
 from loop.receipt import RECEIPT, Stage, receipt, receipt_name
 from loop.repeat import ENDED
-from loop.rollback import undone_on_failure
+from loop.rollback import VERIFIED, undone_on_failure
 from loop.run import Outcome, Run, plural
 
 VERIFICATION = "verification.json"
@@ -18,13 +19,20 @@ VERIFICATION = "verification.json"
 def verify(run: Run, promote: dict[str, Any], stages: list[Stage]) -> Outcome:
     """Check the served model and store the receipt in its MLflow run; else the old champion returns."""
     mlflow, api = MLflow(run.settings.mlflow_tracking_uri), PredictionAPI(run.settings.api_url)
-    name, version = promote["name"], promote["version"]
+    name, version, started = promote["name"], promote["version"], datetime.now(UTC)
     with undone_on_failure(mlflow, name, version):
         rows = check_predictions(mlflow, api, promote)
         check_metrics(run, api, name, version)
         detail = f"{plural(rows, 'live prediction')} equal the registered model's"
-        keep_receipt(run, mlflow, promote, [*stages, Stage("verify", "passed", detail=detail)])
+        keep_receipt(run, mlflow, promote, [*stages, own_stage(started, detail)])
+        mlflow.set_version_tag(mlflow.version(name, version), VERIFIED, run.key)
     return Outcome("passed", detail, url=f"{run.settings.api_web_url}/model")
+
+
+def own_stage(started: datetime, detail: str) -> Stage:
+    """How `verify` itself ends; the receipt is written before Airflow could tell."""
+    seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
+    return Stage("verify", "passed", started.isoformat(), seconds, detail)
 
 
 def keep_receipt(run: Run, mlflow: MLflow, promote: dict[str, Any], stages: list[Stage]) -> None:

@@ -22,8 +22,9 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
+from dags.limits import put_right
 from dags.runtime import ProcessTask, work
-from dags.stage import Stage, describe
+from dags.stage import Stage, describe, past
 from loop.errors import Crashed, Failure, Unreachable
 from loop.run import Outcome, Run
 from tests.neighbours import ROOT
@@ -96,10 +97,10 @@ class TaskInstance:
     try_number, max_tries, bundle_instance = 1, 0, SimpleNamespace(version="d" * 40)
 
     def __init__(self, **results: Any) -> None:
-        self.results, self.pushed = results, {}
+        self.results, self.pushed, self.recorded = results, {}, None
 
     def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
-        return self.results.get(task_ids) if key == "return_value" else None
+        return {"return_value": self.results.get(task_ids), "outcome": self.recorded}.get(key)
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
@@ -153,8 +154,8 @@ def test_a_passed_stage_gives_its_values_and_tells_the_commit(context: dict[str,
         (Unreachable("away"), AirflowException, "failed", "failure"),
         (Crashed("oops"), AirflowException, "failed", "failure"),
         (KeyError("x"), KeyError, "failed", "failure"),
-        (AirflowTaskTimeout("t"), AirflowTaskTimeout, "failed", "failure"),
-        (AirflowTaskTerminated("k"), AirflowTaskTerminated, "failed", "failure"),
+        (AirflowTaskTimeout("t"), AirflowFailException, "failed", "failure"),
+        (AirflowTaskTerminated("k"), AirflowException, "failed", "failure"),
     ],
 )
 def test_every_end_is_told(
@@ -166,15 +167,43 @@ def test_every_end_is_told(
     assert statuses.posted["c" * 40]["gate"]["status"] == status
 
 
-def test_what_will_be_tried_again_is_not_called_failed(context: dict[str, Any], statuses: Any) -> None:
+@pytest.mark.parametrize("again", [Unreachable("away"), AirflowTaskTerminated("ended by Airflow")], ids=repr)
+@pytest.mark.parametrize("final", [Failure("no"), AirflowTaskTimeout()], ids=repr)
+def test_what_will_be_tried_again_is_not_called_failed(
+    context: dict[str, Any], statuses: Any, again: BaseException, final: BaseException
+) -> None:
     context["ti"].max_tries = 2
-    with pytest.raises(AirflowException):
-        execute(stage(Unreachable("away")), context)
+    with pytest.raises(AirflowException) as raised:
+        execute(stage(again), context)
+    assert not isinstance(raised.value, AirflowFailException)
     assert context["ti"].pushed["outcome"]["state"] == "running"
     assert statuses.posted["c" * 40]["gate"]["status"] == "pending"
     with pytest.raises(AirflowFailException):
-        execute(stage(Failure("no")), context)
+        execute(stage(final), context)
     assert context["ti"].pushed["outcome"]["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "first", "told"),
+    [
+        (None, "plan", True),
+        ({"state": "running"}, "plan", True),
+        ({"state": "passed"}, "promote", True),
+        ({"state": "failed"}, "plan", False),
+    ],
+)
+def test_a_lost_task_is_told_by_the_callback(
+    context: dict[str, Any], statuses: Any, recorded: Any, first: str, told: bool
+) -> None:
+    ti = TaskInstance(**{first: {"code_commit": "c" * 40}})
+    ti.task_id, ti.recorded = "serve", recorded
+    put_right(context | {"run_id": "manual-1", "ti": ti, "reason": "lost"})
+    found = statuses.posted.get("c" * 40, {}).get("served", {}).get("status")
+    assert found == ("failure" if told else None)
+
+
+def test_a_task_that_told_nothing_is_unknown() -> None:
+    assert past(TaskInstance(), "gate").state == "unknown"
 
 
 def test_without_settings_a_stage_still_says_why(

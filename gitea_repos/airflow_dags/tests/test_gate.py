@@ -8,7 +8,7 @@ from loop.prediction import Served
 from loop.run import Run
 from tests.neighbours import LIBRARIES
 
-SERVED = Served((), ("", ""), "", LIBRARIES, ("sklearn.tree._tree.Tree",))
+SERVED = Served((), ("", ""), "", "", LIBRARIES, ("sklearn.tree._tree.Tree",))
 
 
 def figures(accuracy: float = 0.93, **recalls: float) -> dict[str, Any]:
@@ -20,7 +20,29 @@ def champion(accuracy: float = 0.93, same_schema: bool = True, **recalls: float)
     return figures(accuracy, **recalls) | {"version": "3", "same_schema": same_schema}
 
 
+def counted(figures: dict[str, Any], **support: int) -> dict[str, Any]:
+    """The same figures with the test rows of each class."""
+    per_class = {label: each | {"support": support[label]} for label, each in figures["per_class"].items()}
+    return figures | {"per_class": per_class}
+
+
+UNJUDGED = champion() | {"metrics": None, "per_class": None, "detail": "it could not be loaded"}
+
 CASES = {
+    "the champion could not be judged": (figures(0.75), UNJUDGED, ""),
+    "no threshold without the champion's figures": (figures(0.6), UNJUDGED, "accuracy 0.600 is below 0.700"),
+    "a champion of no class": (figures(), champion() | {"per_class": None}, ""),
+    "a class without rows": (
+        counted(figures(0.93, a=0.9, b=0.0), a=9, b=0),
+        counted(champion(0.93, a=0.9, b=0.0), a=9, b=0),
+        "",
+    ),
+    "a class that left the data": (figures(0.93, a=0.9), counted(champion(0.93, a=0.9, b=0.9), a=9, b=0), ""),
+    "a class with rows is gone": (
+        figures(0.95, a=0.9),
+        counted(champion(), a=9, b=1),
+        "class b: recall is gone",
+    ),
     "first model above the thresholds": (figures(), None, ""),
     "a threshold is reached exactly": (figures(0.70), None, ""),
     "equal to the champion": (figures(), champion(), ""),
@@ -69,6 +91,13 @@ def test_a_rejection_names_every_reason_and_is_kept_as_evidence(run: Run, regist
     assert "x.Y" in outcome.detail
     assert registry.artifacts["1/r/artifacts/gate.json"]["verdict"] == "rejected"
     assert registry.runs["r"]["loop_state"] == "rejected"
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_champion_without_figures_is_named_with_the_reason(run: Run) -> None:
+    outcome = gate.gate(run, figures() | {"mlflow_run_id": "r", "champion": UNJUDGED})
+    assert outcome.state == "passed"
+    assert outcome.detail == "accuracy 0.930; not compared with champion 3: it could not be loaded"
 
 
 def test_a_passed_gate_does_not_yet_end_the_loop(run: Run, registry: Any) -> None:

@@ -70,16 +70,44 @@ def test_what_was_pushed_is_used_with_its_image(run: Run, commits: dict[str, lis
     assert values["code_commit"] == commits["model_training"][2]
 
 
-def test_a_historical_data_version_leads_to_the_commit_below_its_tag(
-    run: Run, commits: dict[str, list[str]], repository: Callable[[str], Any]
+@pytest.mark.parametrize("below", [True, False], ids=["dvc.lock on top", "dvc.lock there already"])
+def test_a_historical_data_version_leads_to_the_commit_its_tag_names(
+    run: Run, commits: dict[str, list[str]], repository: Callable[[str], Any], below: bool
 ) -> None:
     bare = repository("data_preprocessing")
     tree = bare.git("rev-parse", "main^{tree}")
-    lock = bare.git("commit-tree", tree, "-m", "dvc.lock", "-p", commits["data_preprocessing"][0])
-    bare.git("tag", "-a", "-m", "data", "DV_0123456789ab", lock)
+    made = commits["data_preprocessing"][0]
+    lock = bare.git("commit-tree", tree, "-m", "dvc.lock", "-p", made)
+    tagged = lock if below else made
+    bare.git("tag", "-a", "-m", f"Data version\n\ndata commit: {made}\nrows: 9", "DV_0123456789ab", tagged)
     values = plan(with_conf(run, data_version="0123456789ab")).values
-    assert values["data_commit"] == commits["data_preprocessing"][0]
+    assert values["data_commit"] == made
+    with pytest.raises(Failure, match=f"was made from {made}, not from the data_commit"):
+        plan(with_conf(run, data_version="0123456789ab", data_commit=lock))
     assert (values["data_version"], values["insists"]) == ("0123456789ab", True)
+
+
+def test_a_tag_that_names_no_data_commit_is_a_clear_failure(
+    run: Run, commits: dict[str, list[str]], repository: Callable[[str], Any]
+) -> None:
+    bare = repository("data_preprocessing")
+    bare.git("tag", "-a", "-m", "by hand", "DV_0123456789ab", commits["data_preprocessing"][0])
+    with pytest.raises(Failure, match="names no data commit"):
+        plan(with_conf(run, data_version="0123456789ab"))
+    with pytest.raises(Failure, match="has no refs/tags/DV_ffffffffffff"):
+        plan(with_conf(run, data_version="f" * 12))
+
+
+def test_a_head_without_any_status_yet_is_given_a_moment(
+    run: Run, commits: dict[str, list[str]], statuses: Any
+) -> None:
+    head = commits["model_training"][2]
+    kept = statuses.posted.pop(head)
+    done = threading.Timer(0.3, statuses.posted.update, ({head: kept},))
+    done.start()
+    patient = replace(run, limits=replace(run.limits, waits=replace(run.limits.waits, ci=5)))
+    assert plan(patient).values["code_commit"] == head
+    done.join()
 
 
 def test_no_green_commit_is_a_clear_failure(run: Run, commits: dict[str, list[str]], statuses: Any) -> None:
@@ -126,8 +154,9 @@ def test_a_push_of_what_has_been_through_the_loop_trains_nothing(run: Run, regis
         (PLAN, {}),
         (PLAN, {"loop_state": "passed", "image": "other"}),
         (PLAN, {"loop_state": "passed", "loop_run_id": "manual-1"}),
+        (PLAN, {"loop_state": "failed", "loop_run_id": "push-1"}),
     ],
-    ids=["schedule", "data", "has not ended", "another image", "this very run"],
+    ids=["schedule", "data", "has not ended", "another image", "this very run", "failed"],
 )
 def test_anything_else_trains(
     run: Run, registry: Any, plan_values: dict[str, str], tags: dict[str, str]

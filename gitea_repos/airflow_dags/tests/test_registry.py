@@ -166,16 +166,18 @@ def test_a_failed_run_gives_the_alias_and_its_time_back(run: Run, registry: Any)
     registry.models["iris"]["tags"]["promoted_at"] = "before"
     by_hand(run, "2")
     mlflow = MLflow(run.settings.mlflow_tracking_uri)
-    assert rollback.recover(mlflow, "promote-1") == "the champion is 1 again"
+    assert rollback.recover(mlflow, "promote_model/promote-1") == "the champion is 1 again"
     assert (champion_of(registry), registry.models["iris"]["tags"]["promoted_at"]) == ("1", "before")
-    assert rollback.recover(mlflow, "promote-1") == "the champion is 1"
-    assert rollback.recover(mlflow, "never-promoted") == ""
+    assert rollback.recover(mlflow, "promote_model/promote-1") == "the champion is 1"
+    assert rollback.recover(mlflow, "promote_model/never-promoted") == ""
 
 
 def test_a_failed_first_model_leaves_no_champion(run: Run, registry: Any) -> None:
     registry.add("iris", "r1")
     by_hand(run, "1")
-    assert "no champion again" in rollback.recover(MLflow(run.settings.mlflow_tracking_uri), "promote-1")
+    assert "no champion again" in rollback.recover(
+        MLflow(run.settings.mlflow_tracking_uri), "promote_model/promote-1"
+    )
     assert (champion_of(registry), registry.models["iris"]["tags"]) == (None, {})
 
 
@@ -184,7 +186,7 @@ def test_a_later_decision_of_somebody_else_is_not_undone(run: Run, registry: Any
     by_hand(run, "2")
     registry.add("iris", "r3")
     by_hand(run, "3", "promote-2")
-    rollback.recover(MLflow(run.settings.mlflow_tracking_uri), "promote-1")
+    rollback.recover(MLflow(run.settings.mlflow_tracking_uri), "promote_model/promote-1")
     assert champion_of(registry) == "3"
 
 
@@ -197,3 +199,47 @@ def test_every_end_but_success_restores_the_champion(run: Run, registry: Any, er
     with pytest.raises(expected), rollback.undone_on_failure(mlflow, "iris", "2"):
         raise error
     assert champion_of(registry) == "1"
+
+
+@pytest.mark.usefixtures("older")
+def test_a_verified_promotion_is_not_taken_back(run: Run, registry: Any) -> None:
+    by_hand(run, "2")
+    registry.models["iris"]["versions"]["2"]["tags"]["verified_by"] = "promote_model/promote-1"
+    assert rollback.recover(MLflow(run.settings.mlflow_tracking_uri), "promote_model/promote-1") == ""
+    assert champion_of(registry) == "2"
+
+
+@pytest.mark.usefixtures("older")
+def test_a_run_of_the_same_id_in_the_other_dag_is_another_run(run: Run, registry: Any) -> None:
+    by_hand(run, "2", run.run_id)
+    assert rollback.recover(MLflow(run.settings.mlflow_tracking_uri), run.key) == ""
+    assert champion_of(registry) == "2"
+
+
+def test_a_loop_that_is_taken_back_has_failed(run: Run, registry: Any, older: list[str]) -> None:
+    registry.runs["r1"]["loop_state"] = "passed"
+    plan = planned(older[0], insists=True)
+    promote(run, plan, DATA, trained(champion="1"), {"name": "iris", "version": "2"})
+    assert rollback.recover(MLflow(run.settings.mlflow_tracking_uri), run.key) == "the champion is 1 again"
+    assert registry.runs["r1"]["loop_state"] == "failed"
+
+
+@pytest.mark.usefixtures("older")
+def test_taking_back_is_tried_again_while_mlflow_is_away(
+    run: Run, registry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.models["iris"]["tags"]["promoted_at"] = "before"
+    by_hand(run, "2")
+    monkeypatch.setattr("loop.wait.time.sleep", lambda _: None)
+    real, tries = MLflow.set_alias, []
+
+    def away_once(*arguments: Any) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Unreachable("away")
+        real(*arguments)
+
+    monkeypatch.setattr(MLflow, "set_alias", away_once)
+    said = rollback.restore(MLflow(run.settings.mlflow_tracking_uri), "iris", "2")
+    assert (said, champion_of(registry)) == ("the champion is 1 again", "1")
+    assert registry.models["iris"]["tags"]["promoted_at"] == "before"

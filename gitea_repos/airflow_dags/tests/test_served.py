@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from loop.announce import announce
-from loop.errors import Failure
+from loop.errors import Failure, Unreachable
+from loop.mlflow import MLflow
 from loop.receipt import Stage
 from loop.run import Run
 from loop.serve import serve
 from loop.verify import verify
 
-PROMOTED = {"name": "iris", "version": "1", "mlflow_run_id": "r1"}
+NOW = "2026-01-01T12:00:00.123456+00:00"
+PROMOTED = {"name": "iris", "version": "1", "mlflow_run_id": "r1"} | {"promoted_at": NOW}
 KEPT = {"instances": [{"x": 1}, {"x": 2}], "predictions": ["a", "b"]}
 
 
@@ -43,10 +45,38 @@ def test_one_old_worker_is_too_late_after_the_limit(run: Run, api: Any, promoted
 
 @pytest.mark.usefixtures("promoted")
 def test_a_refusal_fails_at_once_with_its_reason(run: Run, api: Any) -> None:
-    api.workers, api.refusal = [("iris", "0")], {"name": "iris", "version": "1", "reason": "type x.Y"}
+    api.workers, api.refusal = [("iris", "0")], refusal("2026-01-01T12:00:00.123+00:00")
     patient = replace(run, limits=replace(run.limits, waits=replace(run.limits.waits, served=60)))
     with pytest.raises(Failure, match=r"the API refused iris version 1: type x\.Y"):
         serve(patient, PROMOTED)
+
+
+def refusal(at: str) -> dict[str, str]:
+    return {"name": "iris", "version": "1", "reason": "type x.Y", "at": at}
+
+
+@pytest.mark.usefixtures("promoted")
+def test_a_refusal_of_an_earlier_promotion_does_not_count(run: Run, api: Any) -> None:
+    api.workers, api.refusal = [("iris", "0")], refusal("2026-01-01T12:00:00.122+00:00")
+    with pytest.raises(Failure, match="was not served after"):
+        serve(run, PROMOTED)
+
+
+@pytest.mark.usefixtures("promoted")
+def test_mlflow_away_for_a_moment_is_not_yet_a_failure(
+    run: Run, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def away(*_: Any) -> None:
+        asked.append(1)
+        api.workers = [("iris", "1")]
+        raise Unreachable("away")
+
+    monkeypatch.setattr(MLflow, "aliased", away)
+    api.workers = [("iris", "0")]
+    assert serve(run, PROMOTED).state == "passed"
+    assert asked == [1]
 
 
 def test_another_champion_meanwhile_ends_the_wait_and_stays(run: Run, api: Any, promoted: Any) -> None:
@@ -68,6 +98,9 @@ def test_verified_predictions_leave_a_receipt(run: Run, promoted: Any) -> None:
     assert receipt["model"] == {"name": "iris", "version": "1"}
     assert "http" not in str(receipt)
     assert promoted.runs["r1"]["loop_state"] == "passed"
+    assert receipt["stages"][1]["started"]
+    assert receipt["stages"][1]["seconds"] >= 0
+    assert promoted.models["iris"]["versions"]["1"]["tags"]["verified_by"] == "train_and_serve/manual-1"
 
 
 def test_a_promotion_by_hand_keeps_the_first_receipt(run: Run, promoted: Any) -> None:

@@ -3,9 +3,11 @@
 import json
 import logging
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from model_training.errors import TrainingError, UnavailableError
@@ -17,6 +19,7 @@ CRASHED, UNAVAILABLE = 70, 75
 
 def run_task(work: Callable[[], dict[str, Any]]) -> int:
     """Run `work`, print its result or its reason as the last line, return the exit code."""
+    logging.setLogRecordFactory(_redacted_record)
     with _stdout_kept_clean() as stdout:
         code, result = _attempt(work)
         print(json.dumps(result, allow_nan=False), file=stdout, flush=True)
@@ -37,12 +40,27 @@ def _attempt(work: Callable[[], dict[str, Any]]) -> tuple[int, dict[str, Any]]:
 
 def failure(detail: str) -> dict[str, Any]:
     """The result of a task that did not pass."""
-    return {"state": "failed", "detail": detail}
+    return {"state": "failed", "detail": redact(detail)}
 
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, for a one-sentence report."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return redact(next(iter(str(error).splitlines()), type(error).__name__))
+
+
+def redact(text: str) -> str:
+    """The text without the user and password of any URL in it."""
+    return re.sub(r"(?<=://)[^/\s]+@", "", text)
+
+
+def _redacted_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    """A log record that is redacted already, whoever's handler writes it."""
+    record = logging.LogRecord(*args, **kwargs)
+    with suppress(TypeError, ValueError):  # wrong arguments are reported by the handler
+        record.msg, record.args = redact(record.getMessage()), None
+    if record.exc_info:
+        record.exc_text = redact("".join(traceback.format_exception(*record.exc_info)).rstrip())
+    return record
 
 
 @contextmanager

@@ -25,6 +25,8 @@ from model_training.report import first_line
 
 RESULT_FILE = "result.json"
 EXAMPLE_ROWS = 3
+# What a finished run must share with the task to stand for it.
+ORIGIN = ("code_commit", "data_commit", "data_version", "image", "dag_commit")
 SERVING_LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 
 
@@ -45,13 +47,13 @@ class Experiment:
         self._loop_run_id = loop_run_id
         self._id = self._find_or_create(name)
 
-    def finished_result(self) -> dict[str, Any] | None:
-        """What an earlier try of the same loop reported, if it finished."""
-        runs = self._runs("FINISHED")
-        if not runs:
+    def finished_result(self, tags: dict[str, str]) -> dict[str, Any] | None:
+        """What an earlier try of the loop reported, if it finished on the same commits, data and image."""
+        run = next((run for run in self._runs("FINISHED") if _same_origin(run, tags)), None)
+        if run is None:
             return None
         with TemporaryDirectory() as folder:
-            path = self.client.download_artifacts(runs[0].info.run_id, RESULT_FILE, folder)
+            path = self.client.download_artifacts(run.info.run_id, RESULT_FILE, folder)
             return json.loads(Path(path).read_text(encoding="utf-8"))
 
     def end_abandoned_runs(self) -> None:
@@ -86,6 +88,10 @@ class Experiment:
                 f"The MLflow experiment {name} is deleted; run: mlflow experiments restore -x {number}"
             )
         return experiment.experiment_id
+
+
+def _same_origin(run: Run, tags: dict[str, str]) -> bool:
+    return all(run.data.tags.get(name) == tags[name] for name in ORIGIN)
 
 
 def log_pipeline(pipeline: Pipeline, dataset: Dataset, types: list[str], tags: dict[str, str]) -> str:

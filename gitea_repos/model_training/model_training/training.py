@@ -23,14 +23,14 @@ from model_training.trust import check_types
 
 
 def train(settings: Settings, params: Params, data: Callable[[], Path]) -> dict[str, Any]:
-    """Train once per loop run and return the result; a run that already finished is reported, not repeated.
+    """Train once per loop run and return the result; one that finished on the same input is not repeated.
 
     `data` waits for the folder of the data. Raises TrainingError or UnavailableError.
     """
     find_recipe(params)
     with mlflow_errors(settings.mlflow_tracking_uri):
         experiment = Experiment(params.model, settings.loop_run_id)
-        if earlier := experiment.finished_result():
+        if earlier := experiment.finished_result(settings.tags):
             return earlier
         experiment.end_abandoned_runs()
     dataset = read_dataset(data())

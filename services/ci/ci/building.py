@@ -12,6 +12,7 @@ from ci import jenkinsfile
 from ci.buildlog import BuildLog
 from ci.errors import CiError, SettingsError, StepFailed, StepTimedOut, Stopped
 from ci.execution import Execution
+from ci.masks import secrets_of
 from ci.pipeline import Pipeline, Stage
 from ci.process import Runner, started_at
 from ci.repositories import Repositories
@@ -22,7 +23,6 @@ from ci.workspace import Workspace
 
 LOG = logging.getLogger(__name__)
 CONTEXT = "ci"
-SECRET_ENDINGS = ("TOKEN", "PASSWORD", "SECRET")
 CHECKOUT_SECONDS = 300
 
 
@@ -46,22 +46,22 @@ class Builder:
         self.store.start_build(build)
         try:
             state, detail = self._attempt(build)
+            status = "success" if state == "success" else "failure"
         except Stopped:
             self.store.requeue(build.repository, build.number)
             return
         except Exception as error:  # a mistake of ours must not leave a build running for ever
             LOG.exception("build %s %s failed inside CI", build.repository, build.number)
-            self.store.finish_build(build, "failure", f"CI itself failed: {error}")
-            self.post(build, "error", f"CI itself failed: {error}")
-            return
+            state, status, detail = "failure", "error", f"CI itself failed: {error}"
         finally:
             self.store.forget_process(build.repository)
+        # Status first: a server killed between the two builds again, and no status stays pending for ever.
+        self.post(build, status, detail)
         self.store.finish_build(build, state, detail)
-        self.post(build, "success" if state == "success" else "failure", detail)
 
     def _attempt(self, build: Build) -> tuple[str, str]:
         loop = read_env_file(self.settings.loop_env) if self.settings.loop_env.exists() else None
-        secrets = [value for key, value in (loop or {}).items() if key.endswith(SECRET_ENDINGS)]
+        secrets = secrets_of({**self.settings.machine, **(loop or {})})
         with BuildLog(self.settings.log(build.repository, build.number), secrets) as log:
             log.say(f"Build {build.number} of {build.repository}: {build.branch} at {build.sha}")
             try:

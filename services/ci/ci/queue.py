@@ -20,6 +20,7 @@ from ci.store import Build, Store
 
 LOG = logging.getLogger(__name__)
 PAUSE_AFTER_ERROR = 5.0
+SECONDS_BETWEEN_LOOKS = 60.0  # for pushes whose hook did not get through
 AT_ONCE = max(2, os.cpu_count() or 2)  # more builds than processors only make the first one later
 
 
@@ -34,6 +35,7 @@ class BuildQueue:
         self._started = False
         self._changed = threading.Condition()
         self._threads: dict[str, threading.Thread] = {}
+        self._watcher = threading.Thread(target=self._watch, name="missed-pushes")
         self._places = threading.Semaphore(AT_ONCE)
 
     def submit(self, repository: str, ref: str, sha: str, delivery: str = "") -> Build:
@@ -63,6 +65,16 @@ class BuildQueue:
                 self._announce(build)
             for repository in self.repositories.names():
                 self._find_missed(repository)
+        self._watcher.start()
+
+    def _watch(self) -> None:
+        """Look for missed pushes now and then until the server ends."""
+        while not self.stopping.wait(SECONDS_BETWEEN_LOOKS):
+            try:
+                for repository in self.repositories.names():
+                    self._find_missed(repository)
+            except (sqlite3.Error, OSError):
+                LOG.exception("cannot look for missed pushes; trying again")
 
     def _find_missed(self, repository: str) -> None:
         """Queue every branch head that no build was made for."""
@@ -79,6 +91,8 @@ class BuildQueue:
             self.stopping.set()
             self._changed.notify_all()
             threads = list(self._threads.values())
+            if self._watcher.is_alive():
+                threads.append(self._watcher)
         for thread in threads:
             thread.join()
 

@@ -12,7 +12,17 @@ from ci.errors import SettingsError
 Environment = Mapping[str, str]
 
 MACHINE = ("PATH", "HOME", "LANG", "TMPDIR")
-NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+NETWORK = (
+    *PROXIES,
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+)
 
 
 def required(env: Environment, key: str) -> str:
@@ -38,7 +48,7 @@ def address(env: Environment, key: str) -> str:
 
 def machine_environment(env: Environment) -> dict[str, str]:
     """What a build gets from the machine: where programs are, and how to reach the network."""
-    names = {*MACHINE, *NETWORK, *(name.lower() for name in NETWORK[:3])}
+    names = {*MACHINE, *NETWORK, *(name.lower() for name in PROXIES)}
     return {key: value for key, value in env.items() if key in names or key.startswith("UV_")}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workshop import JENKINSFILE, MAKEFILE, Repository, finished, git, log_of, pipeline, wait_for
@@ -345,3 +347,57 @@ def test_a_mistake_inside_ci_ends_the_build_and_not_the_thread(
         assert finished(ci, NAME).detail == "CI itself failed: division by zero"
     assert ci.statuses.latest(NAME, sha)[0].state == "error"
     assert build(ci, repository, {"more": "x"})[0] == "success"
+
+
+def test_the_last_status_is_posted_before_the_build_is_finished(
+    start_queue: StartQueue, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ci = start_queue()
+    seen: list[str] = []
+    finish = ci.store.finish_build
+
+    def look_and_finish(*arguments: Any) -> None:
+        seen.append(descriptions(ci, arguments[0].sha)[-1])
+        finish(*arguments)
+
+    monkeypatch.setattr(ci.store, "finish_build", look_and_finish)
+    build(ci, repository, FILES)
+    monkeypatch.setattr("ci.jenkinsfile.parse", lambda _text: 1 / 0)
+    submit(ci, repository, repository.push_files({"more": "x"}))
+    wait_for(lambda: ci.store.build(NAME, 2).result)
+    assert [said.split()[0] for said in seen] == ["success:", "error:"]
+
+
+def test_a_push_whose_hook_did_not_get_through_is_built_while_the_server_runs(
+    start_queue: StartQueue, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci.queue.SECONDS_BETWEEN_LOOKS", 0.1)
+    ci = start_queue()
+    for number in (1, 2):
+        sha = repository.push_files({**FILES, "n": str(number)})
+        assert finished(ci, NAME, number).sha == sha
+    assert len(ci.store.builds(NAME)) == 2
+
+
+def test_looking_for_missed_pushes_outlives_an_error_and_ends_at_once(
+    start_queue: StartQueue, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci.queue.SECONDS_BETWEEN_LOOKS", 0.1)
+    ci = start_queue()
+    looked = threading.Event()
+
+    def fail() -> list[str]:
+        looked.set()
+        raise OSError("no disk")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(ci.repositories), "names", lambda _self: fail())
+        assert looked.wait(5)
+    repository.push_files(FILES)
+    assert finished(ci, NAME).state == "success"
+    monkeypatch.setattr("ci.queue.SECONDS_BETWEEN_LOOKS", 60.0)
+    time.sleep(0.3)
+    started = time.monotonic()
+    ci.queue.stop()
+    assert time.monotonic() - started < 2
+    assert not [thread for thread in threading.enumerate() if thread.name == "missed-pushes"]

@@ -74,6 +74,11 @@ class Copies:
             write_json(self._current, {"identity": identity.as_dict()})
             self._prune()
 
+    def forget(self) -> None:
+        """Note that nothing serves; the copies stay until others take their places."""
+        with locked(self._lock):
+            self._current.unlink(missing_ok=True)
+
     def _place(self, identity: Identity) -> Path:
         return self._folder / _file_name(identity.name) / _file_name(identity.version)
 

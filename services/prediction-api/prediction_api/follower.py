@@ -64,10 +64,12 @@ class Follower:
         """Look at MLflow once and move if the champion moved; returns seconds until the next look."""
         try:
             champion = self._registry.champion()
-            self._failures = 0
-            self._report_registry(champion)
             if champion:
                 self._follow(champion)
+            else:
+                self._leave()
+            self._failures = 0
+            self._report_registry(champion)
             return self._settings.poll_seconds
         except RegistryError as error:
             return self._endure(error)
@@ -94,7 +96,8 @@ class Follower:
 
     def _follow(self, champion: Identity) -> None:
         if champion == self._serving.identity:
-            self._serving.source = MLFLOW
+            self._refused = Refused()
+            self._serving.confirm()
             return
         if champion == self._refused.identity and time.monotonic() < self._refused.retry_at:
             return
@@ -103,12 +106,17 @@ class Follower:
         except Refusal as refusal:
             self._refuse(champion, refusal)
             return
-        except RegistryError as error:
-            self._refuse(champion, Refusal(f"its files could not be had: {error}".rstrip(".")))
-            raise
         self._refused = Refused()
         self._serving.swap(model, MLFLOW)
         self._copies.serve(champion)
+
+    def _leave(self) -> None:
+        """Serve nothing more where MLflow says that the served model has no champion now."""
+        self._refused = Refused()
+        served = self._serving.identity
+        if served and self._registry.has_no_champion(served.name):
+            self._copies.forget()
+            self._serving.unload()
 
     def _refuse(self, champion: Identity, refusal: Refusal) -> None:
         tries = self._refused.tries + 1 if champion == self._refused.identity else 1

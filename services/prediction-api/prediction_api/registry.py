@@ -4,6 +4,7 @@ Importing mlflow would cost seconds of start-up and most of the memory; these ar
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -37,17 +38,23 @@ class Registry:
 
     def champion(self) -> Identity | None:
         """The champion of the model promoted last (or of MODEL_NAME); None while there is none."""
-        try:
+        with self._form_checked():
             models = [model for model in self._models() if _has_champion(model)]
             if not models:
                 return None
             name = max(models, key=_promoted_at)["name"]
             answer = self._json("mlflow/registered-models/alias", name=name, alias=ALIAS)
             return Identity.from_registry(answer["model_version"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RegistryError(
-                f"MLflow at {self._url} gave an answer of another form: {error!r}."
-            ) from error
+
+    def has_no_champion(self, name: str) -> bool:
+        """Whether MLflow shows this registered model, and without the alias.
+
+        A registry that lacks the model itself may be a new or wrong one; its silence proves nothing.
+        """
+        with self._form_checked():
+            return any(
+                model["name"] == name and not _has_champion(model) for model in self._named_model(name)
+            )
 
     def artifact_root(self, identity: Identity) -> str:
         """Where the version's files lie behind MLflow's artifact proxy; Refusal if they lie elsewhere."""
@@ -96,7 +103,7 @@ class Registry:
 
     def _models(self) -> Iterator[dict[str, Any]]:
         if self._model_name:
-            yield from self._named_model()
+            yield from self._named_model(self._model_name)
             return
         token = ""
         while True:
@@ -106,11 +113,20 @@ class Registry:
             if not token:
                 return
 
-    def _named_model(self) -> Iterator[dict[str, Any]]:
-        response = self._get("mlflow/registered-models/get", name=self._model_name)
-        if response.status_code == requests.codes.not_found:
+    def _named_model(self, name: str) -> Iterator[dict[str, Any]]:
+        response = self._get("mlflow/registered-models/get", name=name)
+        if _says_absent(response):
             return
         yield self._decode(response)["registered_model"]
+
+    @contextmanager
+    def _form_checked(self) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RegistryError(
+                f"MLflow at {self._url} gave an answer of another form: {error!r}."
+            ) from error
 
     def _json(self, route: str, **params: Any) -> dict[str, Any]:
         return self._decode(self._get(route, **params))
@@ -139,6 +155,16 @@ class Registry:
 
 def _has_champion(model: dict[str, Any]) -> bool:
     return any(alias.get("alias") == ALIAS for alias in model.get("aliases", []))
+
+
+def _says_absent(response: requests.Response) -> bool:
+    """Whether MLflow itself says so; a 404 of a proxy, or of a server that still starts, says nothing."""
+    if response.status_code != requests.codes.not_found:
+        return False
+    try:
+        return response.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        return False
 
 
 def _promoted_at(model: dict[str, Any]) -> datetime:

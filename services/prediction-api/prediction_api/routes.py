@@ -90,7 +90,7 @@ def _about() -> dict[str, Any]:
 def _model(record: Record) -> Model:
     if record.model is None:
         seconds = str(math.ceil(_service().settings.poll_seconds))
-        detail = "MLflow has had no champion that could be served; see last_refusal of /model."
+        detail = "MLflow has no champion that could be served; see last_refusal of /model."
         raise Problem("no-model", detail, headers=(("Retry-After", seconds),))
     return record.model
 

@@ -46,6 +46,20 @@ class Serving:
         )
         self._workers.announce(model.identity)
 
+    def confirm(self) -> None:
+        """Note that what serves is MLflow's champion; a version refused before it is of no interest now."""
+        self.source = MLFLOW
+        self.last_refusal = None
+
+    def unload(self) -> None:
+        """Serve nothing from the next request on."""
+        former, self.model = self.model, None
+        if former:
+            self._metrics.model_info.labels(*former.labels).set(0)
+            message = f"{former.identity} is champion no more and there is no other; serving nothing."
+            logs.write("warning", "unload", message=message, **_fields(former.identity))
+        self._workers.announce(None)
+
     def refuse(self, identity: Identity | None, refusal: Refusal) -> None:
         """Note why a version is not served; what serves goes on serving."""
         name, version = (identity.name, identity.version) if identity else (None, None)

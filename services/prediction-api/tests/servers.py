@@ -131,8 +131,8 @@ class Api(Process):
     def predict(self, instance: Any = IRIS) -> requests.Response:
         return requests.post(f"{self.url}/predict", json={"instances": [instance]}, timeout=10)
 
-    def serves(self, version: str) -> dict[str, Any]:
-        """Wait until every worker serves the version; returns what /model says."""
+    def serves(self, version: str | None) -> dict[str, Any]:
+        """Wait until every worker serves the version, None for nothing; returns what /model says."""
 
         def moved() -> Any:
             answer = self.get("/model").json()

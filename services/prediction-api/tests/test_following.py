@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import mlflow
 import models
 import pytest
 import requests
@@ -15,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from servers import IRIS, Api, Mlflow, wait_until
 
 LABELS = {"1": "first", "2": "second"}
+COMMIT = {"git_sha": "c" * 40, "data_version": "d" * 12}
 
 
 @pytest.fixture
@@ -214,3 +216,31 @@ def test_a_second_instance_does_not_take_the_folder_of_the_first(
     second = Api(api.home, "http://127.0.0.1:9")
     assert second.process.wait(20) == 1
     assert "Another prediction-api uses API_HOME" in second.log.read_text()
+
+
+def test_a_champion_without_its_alias_is_unloaded_and_forgotten(
+    start_api: Callable[..., Api], mlflow_server: Mlflow, name: str
+) -> None:
+    api = start_api(API_WORKERS="2", MODEL_NAME=name)
+    api.serves("1")
+    mlflow.MlflowClient().delete_registered_model_alias(name, "champion")
+    api.serves(None)
+    assert api.predict().status_code == api.get("/ready").status_code == 503
+    assert value(api, "prediction_api_model_info", version="1", **COMMIT, name=name) == 0
+    assert not (api.home / "models/current.json").exists()
+    assert api.stop() == 0
+    again = start_api(MODEL_NAME=name)
+    assert again.predict().status_code == 503
+    mlflow_server.promote(name, "1")
+    assert again.serves("1")["source"] == "mlflow"
+
+
+def test_a_refusal_is_forgotten_when_the_old_champion_is_put_back(
+    start_api: Callable[..., Api], mlflow_server: Mlflow, name: str
+) -> None:
+    api = start_api(MODEL_NAME=name)
+    api.serves("1")
+    mlflow_server.promote(name, mlflow_server.register(name, models.spline()))
+    wait_until("the champion is refused", lambda: api.get("/model").json()["last_refusal"])
+    mlflow_server.promote(name, "1")
+    wait_until("the refusal is forgotten", lambda: api.get("/model").json()["last_refusal"] is None)
