@@ -63,7 +63,7 @@ def destroy(yes: bool) -> None:
         return
     with only_one():
         driver.destroy()
-    console.done("deleted; .env is kept")
+    console.done("deleted; .env and the tool itself (.venv) are kept, clones have lost their origin")
 
 
 @cli.command()
@@ -85,7 +85,7 @@ def status(output: str) -> None:
 def clone(repository: str, folder: Path | None) -> None:
     """A clone of REPOSITORY in FOLDER that can push without asking."""
     target = clone_repository(Context.load(), repository, folder or Path(repository))
-    console.done(f"cloned into {target}. Edit, commit, git push, then: make trace")
+    console.done(f"cloned into {target}. Edit, commit, git push there; then here: make trace")
 
 
 @cli.command(name="trace")

@@ -26,29 +26,29 @@ STATE_STYLES = {
 
 def step(text: str) -> None:
     """Something has begun."""
-    err.print(f"[cyan]·[/] {escape(text)}")
+    err.print(f"[cyan]·[/] {escape(text)}", soft_wrap=True)
 
 
 def done(text: str) -> None:
     """Something is finished."""
-    err.print(f"[green]✓[/] {escape(text)}")
+    err.print(f"[green]✓[/] {escape(text)}", soft_wrap=True)
 
 
 def news(text: str) -> None:
     """A line of a loop's progress."""
-    err.print(f"  {escape(text)}")
+    err.print(f"  {escape(text)}", soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Something a person should know."""
-    err.print(f"[yellow]![/] {escape(text)}")
+    err.print(f"[yellow]![/] {escape(text)}", soft_wrap=True)
 
 
 def problem(text: str, hint: str = "") -> None:
     """What failed and what to do."""
-    err.print(f"[red]✗[/] {escape(text)}")
+    err.print(f"[red]✗[/] {escape(text)}", soft_wrap=True)
     if hint:
-        err.print(f"  {escape(hint)}")
+        err.print(f"  {escape(hint)}", soft_wrap=True)
 
 
 def say(text: str = "") -> None:
@@ -62,10 +62,11 @@ def emit_json(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A plain table; a cell that is a state gets its colour."""
+    """A plain table; a cell that is a state gets its colour, and only the column Detail is ever broken."""
     grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for column in columns:
-        grid.add_column(column, overflow="fold", no_wrap=column != "Detail")
+    for column, *cells in zip(columns, *rows, strict=True):
+        whole = None if column == "Detail" else max(map(len, [column, *cells]))
+        grid.add_column(column, overflow="fold", min_width=whole)
     for row in rows:
         grid.add_row(
             *(f"[{STATE_STYLES[cell]}]{cell}[/]" if cell in STATE_STYLES else escape(cell) for cell in row)
@@ -75,7 +76,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 def show(renderable: Any, where: Console = out) -> None:
     """Print a table."""
-    where.print(renderable)
+    where.print(renderable, crop=False)
 
 
 @contextmanager

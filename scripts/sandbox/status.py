@@ -39,6 +39,8 @@ def show_status(described: dict[str, Any]) -> None:
         for s in described["services"]
     ]
     console.show(console.table(["Service", "Health", "Address", "Detail"], rows))
+    if not any(s["healthy"] for s in described["services"]):
+        console.note("nothing runs; start it with: make up")
     model = described["model"]
     console.say()
     console.say(f"Driver   {described['driver']}, state in {described['state']}")

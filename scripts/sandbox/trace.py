@@ -74,7 +74,7 @@ def _show_progress(view: Live, receipt: Receipt, said: set[str]) -> None:
         view.update(receipt_table(receipt))
         return
     for stage in receipt.stages:
-        line = f"{stage.name} {stage.state}"
-        if stage.state != "pending" and line not in said:
+        line = f"{stage.name} {stage.state}" + (f": {stage.detail}" if stage.detail else "")
+        if stage.state not in ("pending", "skipped") and line not in said:
             said.add(line)
-            console.news(line + (f": {stage.detail}" if stage.detail else ""))
+            console.news(line)
