@@ -1,6 +1,6 @@
 """The receipt of a loop: every stage with state, start, duration, link and detail.
 
-`ci` is read from commit statuses, the stages from Airflow; links are built when shown.
+`ci` is read from commit statuses, the stages from Airflow and from what its tasks said.
 """
 
 from dataclasses import asdict, dataclass, field, replace

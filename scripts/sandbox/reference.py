@@ -16,7 +16,7 @@ def find_loop(context: Context, ref: str) -> Loop:
     if not ref:
         return _newest(context)
     found = _by_run(context, ref) or _by_version(context, ref) or _by_commit(context, ref)
-    if found and found.commit and not found.statuses and not _is_head(context, found):
+    if found and found.commit and not found.statuses and found.commit != _main(context, found.repository):
         raise LoopError(
             f"{found.repository} {found.commit[:12]} was not built by itself: it is not what was pushed last "
             "at its time.",
@@ -35,26 +35,27 @@ def push_run_id(repository: str, commit: str) -> str:
     return f"push-{repository}-{commit[:12]}"
 
 
-def pushed(context: Context, repository: str, commit: str, ref: str) -> Loop:
-    """The loop of a pushed commit, its statuses as of now."""
-    found = context.statuses.of(repository, commit)
-    statuses = tuple(found[1]) if found else ()
-    return Loop(ref, push_run_id(repository, commit), repository, commit, statuses)
+def _pushed(context: Context, repository: str, commit: str, ref: str) -> Loop | None:
+    """The loop of a pushed commit, its statuses as of now; None where there is no such commit."""
+    if not (found := context.statuses.of(repository, commit)):
+        return None
+    sha, statuses = found
+    return Loop(ref, push_run_id(repository, sha), repository, sha, tuple(statuses))
 
 
 def _by_run(context: Context, ref: str) -> Loop | None:
     if match := re.fullmatch(r"push-(\w+)-([0-9a-f]{12})", ref):
-        found = context.statuses.of(match[1], match[2])  # a push whose build failed has no run
-        return Loop(ref, ref, match[1], found[0], tuple(found[1])) if found else None
+        return _pushed(context, match[1], match[2], ref)  # a push whose build failed has no run
     run = context.airflow.run(DAG, ref) if "-" in ref else None
     return _loop_of_run(context, run, ref) if run else None
 
 
 def _loop_of_run(context: Context, run: dict[str, Any], ref: str) -> Loop:
-    conf = run.get("conf") or {}
-    if conf.get("reason") == "push":
-        return pushed(context, conf["repository"], conf["commit"], ref)
-    return Loop(ref, run["dag_run_id"])
+    conf, run_id = run.get("conf") or {}, run["dag_run_id"]
+    if conf.get("reason") != "push":
+        return Loop(ref, run_id)
+    repository, commit = conf["repository"], conf["commit"]
+    return _pushed(context, repository, commit, ref) or Loop(ref, run_id, repository, commit)
 
 
 def _by_version(context: Context, ref: str) -> Loop | None:
@@ -71,10 +72,7 @@ def _by_version(context: Context, ref: str) -> Loop | None:
 
 
 def _by_commit(context: Context, ref: str) -> Loop | None:
-    for repository in REPOSITORIES:
-        if found := context.statuses.of(repository, ref):
-            return Loop(ref, push_run_id(repository, found[0]), repository, found[0], tuple(found[1]))
-    return None
+    return next((loop for name in REPOSITORIES if (loop := _pushed(context, name, ref, ref))), None)
 
 
 def _newest(context: Context) -> Loop:
@@ -95,12 +93,11 @@ def _seen(loop: Loop) -> datetime:
     return datetime.fromisoformat(loop.statuses[0]["created_at"])
 
 
-def _is_head(context: Context, loop: Loop) -> bool:
-    url = context.endpoints.clone_url(loop.repository)
-    return remote_head(url, "main", ROOT) == loop.commit
+def _main(context: Context, repository: str) -> str:
+    return remote_head(context.endpoints.clone_url(repository), "main", ROOT)
 
 
 def _head(context: Context, repository: str) -> Loop | None:
-    commit = remote_head(context.endpoints.clone_url(repository), "main", ROOT)
-    loop = pushed(context, repository, commit, commit) if commit else None
+    commit = _main(context, repository)
+    loop = _pushed(context, repository, commit, commit) if commit else None
     return loop if loop and loop.statuses else None

@@ -7,6 +7,7 @@ import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -66,37 +67,27 @@ CHOICES = {"promotion": ("auto", "manual")}
 
 
 def create_env_file(root: Path = ROOT) -> list[str]:
-    """Write to .env what .env.example has and .env lacks, secrets generated; return the added names."""
-    example = root / ".env.example"
-    target = root / ".env"
-    known = dotenv_values(target, interpolate=False) if target.exists() else {}
+    """Write to .env what .env.example has and .env lacks, secrets generated; return the written names."""
+    example, target = (root / ".env.example").read_text(), root / ".env"
     text = target.read_text() if target.exists() else ""
-    text += "\n" if text and not text.endswith("\n") else ""
-    added = []
-    text, filled = _fill_placeholders(text)
-    added += filled
-    for line in example.read_text().splitlines():
-        name, assigned, value = line.partition("=")
-        if line.startswith("#") or not assigned:
-            text += "" if known else line + "\n"
-        elif name not in known:
-            text += f"{name}={GENERATORS[value]() if value in GENERATORS else value}\n"
-            added.append(name)
-    if added:
-        write_private(target, text)
-    return added
+    old = text.splitlines()
+    known = dotenv_values(stream=StringIO(text), interpolate=False)
+    wanted = [line for line in example.splitlines() if not known or _name(line) not in {"", *known}]
+    new = [_with_secret(line) for line in [*old, *wanted]]
+    written = [_name(line) for line in new if line not in old and _name(line)]
+    if written:
+        write_private(target, "".join(f"{line}\n" for line in new))
+    return written
 
 
-def _fill_placeholders(text: str) -> tuple[str, list[str]]:
-    """Give a file that was copied from .env.example its secrets."""
-    filled = []
-    lines = text.splitlines()
-    for number, line in enumerate(lines):
-        name, _, value = line.partition("=")
-        if value in GENERATORS and not line.startswith("#"):
-            lines[number] = f"{name}={GENERATORS[value]()}"
-            filled.append(name)
-    return "".join(f"{line}\n" for line in lines), filled
+def _name(line: str) -> str:
+    """The setting of a line, empty for a comment or a blank line."""
+    return "" if line.startswith("#") else line.partition("=")[0]
+
+
+def _with_secret(line: str) -> str:
+    name, _, value = line.partition("=")
+    return f"{name}={GENERATORS[value]()}" if _name(line) and value in GENERATORS else line
 
 
 def write_private(path: Path, text: str) -> None:
@@ -114,11 +105,10 @@ def save_setting(name: str, value: str, root: Path = ROOT) -> None:
     path = root / ".env"
     given = re.compile(rf"\s*(export\s+)?{name}\s*=")
     lines = path.read_text().splitlines()
+    if not any(map(given.match, lines)):
+        lines.append(f"{name}=")
     kept = [f"{name}={value}" if given.match(line) else line for line in lines]
-    if kept == lines and not any(map(given.match, lines)):
-        kept.append(f"{name}={value}")
-    lines = kept
-    write_private(path, "\n".join(lines) + "\n")
+    write_private(path, "\n".join(kept) + "\n")
 
 
 def load_settings(root: Path = ROOT) -> Settings:

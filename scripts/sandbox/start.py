@@ -46,8 +46,9 @@ def prepare() -> Context:
     driver = load_driver(settings)
     check_machine(ROOT, installed=driver.state.exists())
     if not any(service.running for service in driver.services()) and move_taken_ports(settings):
-        driver = load_driver(load_settings())
-    return Context(load_settings(), driver)
+        settings = load_settings()
+        driver = load_driver(settings)
+    return Context(settings, driver)
 
 
 def bootstrap(context: Context) -> None:

@@ -7,7 +7,6 @@ import pytest
 from sandbox.cli import cli
 from sandbox.drivers.processes import all_processes
 from sandbox.endpoints import embedded_endpoints
-from sandbox.settings import create_env_file, load_settings
 
 PAGES = ["README.md", "CONTRIBUTING.md", "docs/tour.md", "docs/architecture.md", "docs/decisions.md"]
 
@@ -33,10 +32,7 @@ def test_every_verb_has_its_make_target(root):
     assert set(cli.commands) <= targets
 
 
-def test_readme_lists_exactly_the_services(root, tmp_path):
-    (tmp_path / ".env.example").write_text((root / ".env.example").read_text())
-    create_env_file(tmp_path)
-    settings = load_settings(tmp_path)
+def test_readme_lists_exactly_the_services(root, tmp_path, settings):
     names = {p.name for p in all_processes(settings, embedded_endpoints(settings, tmp_path), tmp_path)}
     table = (root / "README.md").read_text().split("## Services")[1].split("\n## ")[0]
     assert {row for line in table.splitlines() for row in re.findall(r"^\| `([a-z-]+)`", line)} == names

@@ -3,13 +3,9 @@
 import re
 
 from sandbox.endpoints import embedded_endpoints
-from sandbox.settings import create_env_file, load_settings
 
 
-def test_loop_env_has_exactly_the_documented_keys(tmp_path, root):
-    (tmp_path / ".env.example").write_text((root / ".env.example").read_text())
-    create_env_file(tmp_path)
-    settings = load_settings(tmp_path)
+def test_loop_env_has_exactly_the_documented_keys(tmp_path, root, settings):
     keys = embedded_endpoints(settings, tmp_path).loop_env(settings).keys()
     page = (root / "docs" / "architecture.md").read_text()
     section = page.split("## Seam 1")[1].split("## Seam 2")[0]

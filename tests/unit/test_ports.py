@@ -29,14 +29,13 @@ def test_the_next_free_port_is_above_and_not_one_of_ours(taken):
     assert ports.next_free(taken, {first}) > first
 
 
-def test_a_moved_port_is_written_and_reaches_every_address(taken, tmp_path, root, monkeypatch, capsys):
-    (tmp_path / ".env.example").write_text((root / ".env.example").read_text())
-    create_env_file(tmp_path)
-    save_setting("MLFLOW_PORT", str(taken), tmp_path)
-    monkeypatch.setattr(preflight, "save_setting", lambda name, value: save_setting(name, value, tmp_path))
-    assert preflight.move_taken_ports(load_settings(tmp_path))
-    settings = load_settings(tmp_path)
+def test_a_moved_port_is_written_and_reaches_every_address(taken, folder, monkeypatch, capsys):
+    create_env_file(folder)
+    save_setting("MLFLOW_PORT", str(taken), folder)
+    monkeypatch.setattr(preflight, "save_setting", lambda name, value: save_setting(name, value, folder))
+    assert preflight.move_taken_ports(load_settings(folder))
+    settings = load_settings(folder)
     assert settings.mlflow_port > taken
-    loop_env = embedded_endpoints(settings, tmp_path).loop_env(settings)
+    loop_env = embedded_endpoints(settings, folder).loop_env(settings)
     assert loop_env["MLFLOW_TRACKING_URI"] == f"http://127.0.0.1:{settings.mlflow_port}"
     assert f"MLFLOW_PORT={settings.mlflow_port}" in capsys.readouterr().err.replace("\n", "")

@@ -15,12 +15,6 @@ from sandbox.settings import (
 )
 
 
-@pytest.fixture
-def folder(tmp_path, root):
-    (tmp_path / ".env.example").write_text((root / ".env.example").read_text())
-    return tmp_path
-
-
 def test_example_lists_exactly_the_settings(folder):
     names = set(create_env_file(folder))
     assert names == {field.name.upper() for field in dataclasses.fields(Settings)}

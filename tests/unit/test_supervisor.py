@@ -8,7 +8,6 @@ from supervisor.options import ServerOptions
 from sandbox.drivers.processes import Process
 from sandbox.drivers.supervisor_config import quote, render
 from sandbox.errors import SettingsError
-from sandbox.settings import create_env_file, load_settings
 
 
 def read_back(text: str, folder: Path) -> ServerOptions:
@@ -21,11 +20,9 @@ def read_back(text: str, folder: Path) -> ServerOptions:
 
 
 @pytest.mark.filterwarnings("ignore:Supervisord is running as root:UserWarning")
-@pytest.mark.parametrize("folder", ["plain", "with space", "it's"])
-def test_every_value_reads_back_as_it_was(tmp_path, root, folder):
-    (tmp_path / ".env.example").write_text((root / ".env.example").read_text())
-    create_env_file(tmp_path)
-    state = tmp_path / folder
+@pytest.mark.parametrize("place", ["plain", "with space", "it's"])
+def test_every_value_reads_back_as_it_was(tmp_path, settings, place):
+    state = tmp_path / place
     (state / "logs").mkdir(parents=True)
     environment = {
         "JSON": '[{"name": "x"}]',
@@ -37,7 +34,7 @@ def test_every_value_reads_back_as_it_was(tmp_path, root, folder):
     }
     argv = ["/bin/echo", str(state / "a file"), "50%"]
     card = Process("echo", argv, environment, directory=state)
-    options = read_back(render([card], load_settings(tmp_path), state, state / "s.sock"), tmp_path)
+    options = read_back(render([card], settings, state, state / "s.sock"), tmp_path)
     (program,) = options.process_group_configs[0].process_configs
     assert program.environment == environment
     assert program.directory == str(state)

@@ -24,7 +24,7 @@ class EmbeddedDriver(Driver):
     """No Docker needed: uv, Git and Python."""
 
     name = "embedded"
-    provides = frozenset({"bare-repositories", "data-folder", "git", "loop"})
+    provides = frozenset({"bare-repositories", "data-folder", "git"})
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

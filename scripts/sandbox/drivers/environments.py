@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from sandbox import console
@@ -20,6 +21,7 @@ def install_environments(folder: Path) -> None:
         list(pool.map(lambda service: _install(service, folder / service), SERVICES))
 
 
+@cache
 def environment_digest(service: str) -> str:
     """What a service's environment is made of: lock file, our own code, Python."""
     source = ROOT / "services" / service

@@ -62,7 +62,7 @@ def ci_environment(settings: Settings, endpoints: Endpoints, state: Path) -> dic
         "CI_TOKEN": settings.ci_token,
         "CI_KEEP_BUILDS": str(settings.ci_keep_builds),
         "CI_STAGE_TIMEOUT": str(settings.ci_stage_timeout),
-        "GIT_ROOT": str(state / "git" / ORGANISATION),
+        "GIT_ROOT": str(endpoints.git.folder),
         "ORGANISATION": ORGANISATION,
         "LOOP_ENV": str(state / "loop.env"),
     }
