@@ -48,6 +48,10 @@ destroy: $(SANDBOX) ## Show what would go, ask, delete it
 test: $(SANDBOX) lint ## Every test, the real loop included (about ten minutes)
 	@scripts/test.sh
 
+.PHONY: test-docker
+test-docker: $(SANDBOX) ## The same loop on containers, on stand-in images (half an hour)
+	@scripts/test-docker.sh
+
 .PHONY: lint
 lint: $(SANDBOX) ## Style and types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy

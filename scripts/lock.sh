@@ -7,10 +7,9 @@ compile() {
     uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"
 }
 compile pyproject.toml --extra dev -o requirements.lock
-for service in airflow mlflow; do
-    compile "services/$service/requirements.in" -o "services/$service/requirements.lock"
-done
-for service in ci prediction-api; do
+compile services/airflow/requirements.in -o services/airflow/requirements.lock
+compile services/airflow/requirements-docker.in -o services/airflow/requirements-docker.lock
+for service in ci mlflow prediction-api; do
     compile "services/$service/pyproject.toml" -o "services/$service/requirements.lock"
     compile "services/$service/pyproject.toml" --extra dev -c "services/$service/requirements.lock" \
         -o "services/$service/requirements-dev.lock"

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
 .venv/bin/pytest -q
-for service in ci prediction-api; do
+for service in ci mlflow prediction-api; do
     echo "· testing services/$service"
     environment="$PWD/build/environments/$service"
     uv venv --quiet --allow-existing --python .venv/bin/python "$environment"

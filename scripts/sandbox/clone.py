@@ -7,7 +7,7 @@ from sandbox import console
 from sandbox.context import Context
 from sandbox.errors import LoopError
 from sandbox.git import IDENTITY, git
-from sandbox.settings import machine_environment
+from sandbox.settings import machine_environment, write_private
 
 
 def clone_repository(context: Context, repository: str, folder: Path) -> Path:
@@ -24,9 +24,10 @@ def clone_repository(context: Context, repository: str, folder: Path) -> Path:
         git("config", "user.email", IDENTITY["GIT_AUTHOR_EMAIL"], folder=target)
         console.note(f"Git knows no user here: commits in this clone are by {IDENTITY['GIT_AUTHOR_NAME']}")
     if (target / ".dvc").is_dir():
-        url = context.endpoints.dvc.folder
-        (target / ".dvc" / "config.local").write_text(
-            f"[core]\n    remote = store\n['remote \"store\"']\n    url = {url}\n"
+        options = "".join(f"    {key} = {value}\n" for key, value in context.endpoints.dvc_remote().items())
+        write_private(
+            target / ".dvc" / "config.local",
+            f"[core]\n    remote = store\n['remote \"store\"']\n{options}",
         )
     return target
 

@@ -41,7 +41,8 @@ class Context:
 
     @cached_property
     def mlflow(self) -> Mlflow:
-        return Mlflow(self.endpoints.mlflow.outside)
+        """As the administrator; the embedded MLflow asks for no login and ignores it."""
+        return Mlflow(self.endpoints.mlflow.outside, "admin", self.settings.mlflow_admin_password)
 
     @cached_property
     def prediction_api(self) -> PredictionApi:

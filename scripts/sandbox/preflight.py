@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,8 @@ UNUSABLE_IN_A_PATH = '%;#"'  # supervisord's configuration gives them a meaning
 MEMORY_NEEDED = 3 * 1024**3  # bytes: idle services and one training
 
 
-def check_machine(root: Path, installed: bool) -> None:
-    """Raises MachineError for the first thing that is missing."""
+def check_tools(root: Path) -> None:
+    """What every driver needs. Raises MachineError for the first thing that is missing."""
     if any(mark in str(root) for mark in UNUSABLE_IN_A_PATH):
         raise MachineError(
             f"P08 The path {root} holds one of {UNUSABLE_IN_A_PATH}.", "Move the clone to a plainer path"
@@ -27,6 +28,10 @@ def check_machine(root: Path, installed: bool) -> None:
     version = subprocess.run(["git", "version"], capture_output=True, text=True, check=True).stdout.split()[2]
     if tuple(int(part) for part in version.split(".")[:2]) < GIT_NEEDED:
         raise MachineError(f"P03 Git {version} is too old.", "Install Git 2.28 or newer")
+
+
+def check_embedded(root: Path, installed: bool) -> None:
+    """What processes of this machine need. Raises MachineError."""
     free = shutil.disk_usage(root).free
     if not installed and free < DISK_NEEDED:
         raise MachineError(
@@ -42,9 +47,9 @@ def _check_tool(name: str, code: str, hint: str) -> None:
         raise MachineError(f"{code} {name} is not installed.", hint)
 
 
-def move_taken_ports(settings: Settings) -> bool:
+def move_taken_ports(settings: Settings, services: Iterable[str]) -> bool:
     """Give each service whose port is taken the next free one, in .env; True if anything moved."""
-    wanted = settings.ports()
+    wanted = settings.ports(services)
     moved = False
     for name, port in wanted.items():
         if not ports.is_free(port) or list(wanted.values()).count(port) > 1:

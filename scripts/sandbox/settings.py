@@ -5,11 +5,19 @@ import os
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from io import StringIO
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_private_key,
+)
 from dotenv import dotenv_values
 
 from sandbox.errors import SettingsError
@@ -19,6 +27,7 @@ ORGANISATION = "mlops"
 GENERATORS = {
     "__generate__": lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32)),
     "__generate_fernet__": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "__generate_ssh_key__": lambda: new_ssh_key(),
 }
 PASSED_ON = frozenset(
     "PATH HOME USER LANG LC_ALL TMPDIR HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy "
@@ -36,6 +45,23 @@ class Settings:
     mlflow_port: int
     airflow_port: int
     ci_port: int
+    gitea_port: int
+    minio_port: int
+    minio_console_port: int
+    registry_port: int
+    mysql_port: int
+    prometheus_port: int
+    alertmanager_port: int
+    grafana_port: int
+    compose_project_name: str
+    compose_override: str
+    http_proxy: str
+    https_proxy: str
+    no_proxy: str
+    ca_bundle: str
+    task_memory: str
+    task_cpus: float
+    engine_disk_gb: int
     promotion: str
     loop_schedule: str
     raw_database_url: str
@@ -55,14 +81,41 @@ class Settings:
     ci_webhook_secret: str
     airflow_jwt_secret: str
     airflow_session_secret: str
+    gitea_admin_password: str
+    jenkins_admin_password: str
+    jenkins_agent_key: str
+    grafana_admin_password: str
+    mlflow_admin_password: str
+    mlflow_loop_password: str
+    mlflow_serving_password: str
+    minio_root_password: str
+    s3_mlflow_secret: str
+    s3_loop_secret: str
+    mysql_admin_password: str
+    mysql_mlflow_password: str
+    mysql_airflow_password: str
+    mysql_serving_password: str
+    mysql_grafana_password: str
+    mysql_exporter_password: str
     airflow_fernet_key: str
+    gitea_secret_key: str
+    grafana_secret_key: str
 
-    def ports(self) -> dict[str, int]:
-        """Every `*_PORT` setting, by its name in .env."""
-        return {f.name.upper(): getattr(self, f.name) for f in fields(self) if f.name.endswith("_port")}
+    def ports(self, names: Iterable[str]) -> dict[str, int]:
+        """The `*_PORT` settings of these services' names, by their names in .env."""
+        return {f"{name}_PORT": getattr(self, f"{name.lower()}_port") for name in names}
+
+    def as_environment(self) -> dict[str, str]:
+        """Every setting as text, by its name in .env."""
+        return {f.name.upper(): str(getattr(self, f.name)) for f in fields(self)}
 
 
-OPTIONAL = {"driver", "loop_schedule", "raw_database_url", "model_name"}
+OPTIONAL = {
+    *("driver", "loop_schedule", "raw_database_url", "model_name", "compose_override"),
+    *("http_proxy", "https_proxy", "no_proxy", "ca_bundle"),
+}
+SECRETS = ("_password", "_secret", "_token", "_secret_key")
+SECRET_FORM = r"[A-Za-z0-9_-]+"
 CHOICES = {"promotion": ("auto", "manual")}
 
 
@@ -88,6 +141,24 @@ def _name(line: str) -> str:
 def _with_secret(line: str) -> str:
     name, _, value = line.partition("=")
     return f"{name}={GENERATORS[value]()}" if _name(line) and value in GENERATORS else line
+
+
+def new_ssh_key() -> str:
+    """A new Ed25519 private key in OpenSSH's format, as one line of base64."""
+    key = Ed25519PrivateKey.generate()
+    form = (Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return base64.b64encode(key.private_bytes(*form)).decode()
+
+
+def ssh_public_key(private: str) -> str:
+    """The line for `authorized_keys`. Raises SettingsError for what new_ssh_key did not make."""
+    try:
+        key = load_ssh_private_key(base64.b64decode(private), password=None)
+    except ValueError as error:
+        raise SettingsError(
+            f"JENKINS_AGENT_KEY in .env is no key: {error}", "Delete its line, then: make up"
+        ) from error
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def write_private(path: Path, text: str) -> None:
@@ -132,6 +203,10 @@ def _parse(name: str, kind: object, value: str | None, problems: list[str]) -> o
         problems.append(f"  {key} is missing (see .env.example)")
     elif value in GENERATORS:
         problems.append(f"  {key} still holds the placeholder {value}; delete the line and run make up")
+    elif name.endswith(SECRETS) and not re.fullmatch(SECRET_FORM, value):
+        problems.append(
+            f"  {key}: a secret has letters, digits, - and _ alone, since it becomes part of addresses"
+        )
     elif name in CHOICES and value not in CHOICES[name]:
         problems.append(f"  {key}={value}: choose one of {', '.join(CHOICES[name])}")
     elif kind in (int, float):
@@ -162,3 +237,10 @@ def machine_environment(environment: Mapping[str, str] | None = None) -> dict[st
         kept[name] = ",".join(filter(None, ["127.0.0.1,localhost", kept.get(name, "")]))
     kept["PATH"] = f"{ROOT / '.tools' / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}"
     return kept
+
+
+def docker_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What the `docker` command gets of this machine: how to find itself, its login and its engine."""
+    environment = os.environ if environment is None else environment
+    known = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK")
+    return {name: value for name, value in environment.items() if name in known or name.startswith("DOCKER_")}

@@ -6,12 +6,12 @@ from sandbox.drivers import choose_driver, load_driver
 from sandbox.errors import LoopError, ServiceError
 from sandbox.git import remote_head
 from sandbox.locking import only_one
-from sandbox.preflight import check_machine, move_taken_ports
+from sandbox.preflight import check_tools, move_taken_ports
 from sandbox.receipt import Receipt
 from sandbox.settings import ROOT, create_env_file, load_settings
 from sandbox.status import describe, show_status
 from sandbox.steps import STEPS
-from sandbox.wait import wait_until
+from sandbox.wait import stopwatch, wait_until
 
 HEALTH_SECONDS = 180.0
 FIRST_LOOP_SECONDS = 900.0
@@ -25,10 +25,13 @@ def bring_up() -> Context:
 
 def _bring_up(context: Context) -> Context:
     console.step(f"starting services ({context.driver.name} driver)")
-    changed = context.driver.start()
-    bootstrap(context)  # Git needs no server: CI builds while the others start
+    changed, seconds = False, stopwatch()
+    for ready in context.driver.start():
+        changed = changed or ready.changed
+        bootstrap(context, ready.provides)
     wait_for_health(context)
-    console.done("all services are healthy" if changed else "all services were running already")
+    healthy = f"all services are healthy ({seconds():.0f} s)"
+    console.done(healthy if changed else "all services were running already")
     run_first_loop(context)
     return context
 
@@ -44,18 +47,19 @@ def prepare() -> Context:
         console.done(f"driver: {name} ({reason}); DRIVER={name} written to .env")
         settings = load_settings()
     driver = load_driver(settings)
-    check_machine(ROOT, installed=driver.state.exists())
-    if not any(service.running for service in driver.services()) and move_taken_ports(settings):
+    check_tools(ROOT)
+    driver.prepare()
+    if not any(service.running for service in driver.services()) and move_taken_ports(settings, driver.ports):
         settings = load_settings()
         driver = load_driver(settings)
     return Context(settings, driver)
 
 
-def bootstrap(context: Context) -> None:
-    """Run each step whose need the driver provides."""
+def bootstrap(context: Context, provided: str) -> None:
+    """Run each step that waited for what the driver has just provided."""
     for step in STEPS:
-        if step.needs in context.driver.provides and (said := step.run(context)):
-            console.done(said)
+        if step.needs == provided:
+            console.done(f"{step.name}: {step.run(context) or 'unchanged'}")
 
 
 def wait_for_health(context: Context) -> None:

@@ -12,7 +12,7 @@ def describe(context: Context) -> dict[str, Any]:
     services = context.driver.services()
     return {
         "driver": context.driver.name,
-        "state": str(context.driver.state),
+        "state": context.driver.where,
         "services": [
             {"name": s.name, "url": s.url, "healthy": s.healthy, "detail": s.detail} for s in services
         ],
@@ -28,8 +28,10 @@ def _model(context: Context, services: list[Service]) -> dict[str, Any] | None:
 
 
 def _repository(context: Context, name: str) -> dict[str, str]:
-    web = f"{context.endpoints.ci.outside}/job/{name}/"
-    return {"clone_url": context.endpoints.clone_url(name), "web_url": web}
+    return {
+        "clone_url": context.endpoints.clone_url(name),
+        "web_url": context.endpoints.web_url(name),
+    }
 
 
 def show_status(described: dict[str, Any]) -> None:

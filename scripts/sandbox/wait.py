@@ -15,6 +15,12 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def stopwatch() -> Callable[[], float]:
+    """A function that tells the seconds since now."""
+    started = time.monotonic()
+    return lambda: time.monotonic() - started
+
+
 class Deadline:
     """A point in time `seconds` from now."""
 

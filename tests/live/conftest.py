@@ -1,6 +1,8 @@
 """A sandbox brought up from a copy of this tree by the README's first command, and taken down at the end."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import time
@@ -8,18 +10,66 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
+from figures import Figures
+from machines import Docker, Embedded, Machine
 
 LOOP_SECONDS = 600
+FIGURES = pytest.StashKey[Figures]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--driver", choices=["embedded", "docker"], default="embedded")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Cases of containers are no cases of the embedded driver."""
+    if config.getoption("--driver") == "embedded":
+        items[:] = [item for item in items if not item.get_closest_marker("docker")]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = Figures()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last line: how many tests ran, and what was measured."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if config.getoption("--driver") == "embedded" or not reporter:
+        return
+    kinds = ("passed", "failed", "error", "skipped")
+    counts = {kind: len(reporter.stats.get(kind, [])) for kind in kinds}
+    said = ", ".join(
+        f"{number} {kind}" for kind, number in counts.items() if number or kind in ("passed", "skipped")
+    )
+    print(f"{sum(counts.values())} tests: {said} {json.dumps(config.stash[FIGURES].as_json())}")
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Where measured values go; the last line of the output shows them."""
+    return request.config.stash[FIGURES]
 
 
 class Sandbox:
     """A running sandbox, used as a person uses it: Git, HTTP and `sandbox -o json`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, machine: Machine) -> None:
         self.folder = folder
+        self.machine = machine
+        self.first_up = ""  # what the first `make up` printed
+
+    def put_raw(self, name: str, text: str) -> None:
+        self.machine.put_raw(self.folder, name, text)
+
+    def get_raw(self, name: str) -> str:
+        return self.machine.get_raw(self.folder, name)
+
+    def control(self, verb: str, service: str) -> None:
+        """stop, start, restart or kill a service."""
+        self.machine.control(self.folder, verb, service)
 
     def make(self, target: str) -> str:
         """Run a make target; its output. Fails the test with all it printed."""
@@ -44,6 +94,15 @@ class Sandbox:
 
     def url(self, service: str) -> str:
         return next(s["url"] for s in self.json("status")["services"] if s["name"] == service)
+
+    def login(self, service: str) -> tuple[str, str] | None:
+        """User and password of a service, None where it needs none."""
+        row = next(row for row in self.json("credentials") if row["name"] == service)
+        return (row["user"], row["password"]) if row["user"] else None
+
+    def shell(self) -> dict[str, str]:
+        """The environment of a shell that has uv."""
+        return os.environ | {"PATH": f"{self.folder / '.tools/bin'}{os.pathsep}{os.environ['PATH']}"}
 
     def last_logs(self) -> str:
         return self.run("logs", "-n", "30").stdout
@@ -89,42 +148,66 @@ def copy_tree(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def sandbox(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def machine(root: Path, request: pytest.FixtureRequest) -> Machine:
+    """The driver under test; for docker with stand-ins for the images that cannot be pulled here."""
+    if request.config.getoption("--driver") == "embedded":
+        return Embedded()
+    override = root / "build" / "stand-ins.yaml"
+    assert override.exists(), "Run: make test-docker"
+    return Docker(str(override))
+
+
+@pytest.fixture(scope="session")
+def sandbox(
+    root: Path, machine: Machine, figures: Figures, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("clone") / "mlops sandbox"  # a path with a space must do
     copy_tree(root, folder)
-    running = Sandbox(folder)
+    (folder / ".env").write_text(machine.prepare(folder))
+    running, urls = Sandbox(folder, machine), []
     started = time.monotonic()
     try:
-        running.make("up")
-        print(f"\nmake up: {time.monotonic() - started:.0f} s")
+        with machine.a_taken_port():
+            running.first_up = running.make("up")
+        figures.healthy_seconds = float(re.search(r"services are healthy \((\d+) s\)", running.first_up)[1])
+        print(f"\nmake up: {time.monotonic() - started:.0f} s; healthy after {figures.healthy_seconds:.0f} s")
+        print(running.run("status").stdout)
         urls = [service["url"] for service in running.json("status")["services"] if service["url"]]
         yield running
     finally:
         stopped = running.run("down")
+        left, answering = machine.left(folder), [url for url in urls if answers(url)]
+        destroyed = running.run("destroy", "--yes")
     assert stopped.returncode == 0, stopped.stderr
-    assert_nothing_left(folder, urls)
-    assert running.run("destroy", "--yes").returncode == 0
-    assert not (folder / ".sandbox").exists()
+    assert not left
+    assert not answering
+    assert destroyed.returncode == 0, destroyed.stderr
+    assert not machine.lost(folder)
 
 
-def assert_nothing_left(folder: Path, urls: list[str]) -> None:
-    """No process started from the folder lives, whatever its title is now, and no port of it answers."""
-    alive = [process for process in psutil.process_iter() if belongs_to(process, folder)]
-    assert not alive
-    for url in urls:
-        with pytest.raises(requests.ConnectionError):
-            requests.get(url, timeout=2)
-
-
-def belongs_to(process: psutil.Process, folder: Path) -> bool:
+def answers(url: str) -> bool:
     try:
-        traces = [*process.cmdline(), process.cwd(), process.environ().get("SANDBOX_STATE", "")]
-    except psutil.Error:
+        requests.get(url, timeout=2)
+    except requests.ConnectionError:
         return False
-    return any(str(folder) in trace for trace in traces)
+    return True
 
 
 @pytest.fixture
 def clone(sandbox: Sandbox, tmp_path: Path):
     """A function that makes a clone of a repository."""
     return lambda repository: Clone(sandbox, repository, tmp_path / repository)
+
+
+@pytest.fixture(scope="session")
+def mlflow(sandbox: Sandbox):
+    """GET of MLflow's REST API."""
+    login = sandbox.login("mlflow")
+
+    def get(path: str, **query: str) -> Any:
+        url = f"{sandbox.url('mlflow')}/api/2.0/mlflow/{path}"
+        answer = requests.get(url, params=query, auth=login, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    return get

@@ -1,19 +1,17 @@
 """The loop for real, with nothing but Git, HTTP and `sandbox -o json`: the same file for every driver."""
 
+import re
 import subprocess
+import time
 
 import pytest
-import requests
+from helpers import FLOWERS, SPECIES, STAGES, detail, predict, states
 
 from sandbox.http import Http
 from sandbox.wait import wait_until
 
-STAGES = ["push", "ci", "data", "train", "gate", "register", "tag", "promote", "serve", "verify"]
-FLOWERS = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2], [6.0, 3.4, 4.5, 1.6], [4.8, 3.4, 1.6, 0.2]]
-SPECIES = ["versicolor", "setosa", "versicolor", "setosa"]
-
 # Cases that a driver cannot run, with the reason.
-SKIPPED = {"docker": {"test_api_restarted_while_mlflow_is_down_serves_from_its_copy": "uses supervisorctl"}}
+SKIPPED: dict[str, dict[str, str]] = {"docker": {}, "embedded": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -21,34 +19,6 @@ def _skip_what_the_driver_cannot(request, sandbox):
     reasons = SKIPPED.get(sandbox.json("status")["driver"], {})
     if reason := reasons.get(request.node.name):
         pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def mlflow(sandbox):
-    """GET of MLflow's REST API."""
-
-    def get(path, **query):
-        answer = requests.get(f"{sandbox.url('mlflow')}/api/2.0/mlflow/{path}", params=query, timeout=10)
-        answer.raise_for_status()
-        return answer.json()
-
-    return get
-
-
-def predict(sandbox, instances):
-    answer = requests.post(
-        f"{sandbox.url('prediction-api')}/predict", json={"instances": instances}, timeout=10
-    )
-    assert answer.status_code == 200, answer.text
-    return answer
-
-
-def states(receipt):
-    return {stage["name"]: stage["state"] for stage in receipt["stages"]}
-
-
-def detail(receipt, name):
-    return next(stage["detail"] for stage in receipt["stages"] if stage["name"] == name)
 
 
 def served_version(sandbox):
@@ -62,7 +32,7 @@ def test_up_serves_a_model(sandbox):
     assert predict(sandbox, FLOWERS).json() == {"predictions": SPECIES}
 
 
-def test_a_push_becomes_a_served_model_with_a_receipt(sandbox, clone, mlflow):
+def test_a_push_becomes_a_served_model_with_a_receipt(sandbox, clone, mlflow, figures):
     work = clone("model_training")
     (work.folder / "NOTES.md").write_text("A harmless change.\n")
     commit = work.push("A harmless change")
@@ -72,6 +42,7 @@ def test_a_push_becomes_a_served_model_with_a_receipt(sandbox, clone, mlflow):
     assert set(states(receipt).values()) == {"passed"}
     started = [stage["started"] for stage in receipt["stages"]]
     assert started == sorted(started)
+    figures.push_to_served_seconds = receipt["seconds"]
     print(f"\npush → served: {receipt['seconds']} s", {s["name"]: s["seconds"] for s in receipt["stages"]})
 
     answer = predict(sandbox, FLOWERS)
@@ -86,7 +57,7 @@ def test_a_push_becomes_a_served_model_with_a_receipt(sandbox, clone, mlflow):
     assert tags["code_commit"] == commit
     assert tags["data_version"] == data_version
     assert tags["loop_run_id"] == receipt["run_id"] == f"push-model_training-{commit[:12]}"
-    assert tags["image"].startswith("env:sha256:")
+    assert re.fullmatch(sandbox.machine.image, tags["image"])
     assert len(tags["data_commit"]) == 40
     assert "/job/model_training/" in tags["build"]
 
@@ -105,7 +76,8 @@ def test_accuracy_through_the_api_equals_the_metric_in_mlflow(sandbox, clone, ml
     answer = predict(sandbox, FLOWERS)
     data = clone("data_preprocessing")
     data.git("checkout", "--quiet", f"DV_{answer.headers['X-Data-Version']}")
-    python = next((sandbox.folder / ".sandbox/images/environments").glob("*/bin/dvc")).parent / "python"
+    subprocess.run(["make", "install"], cwd=data.folder, check=True, timeout=300, env=sandbox.shell())
+    python = data.folder / ".venv/bin/python"
     subprocess.run([python, "-m", "dvc", "pull", "--quiet"], cwd=data.folder, check=True, timeout=120)
     read = "import pandas, sys; print(pandas.read_parquet(sys.argv[1]).to_csv(index=False))"
     parquet = data.folder / "data/processed/test.parquet"
@@ -141,12 +113,9 @@ def test_a_failing_test_stops_in_ci_and_the_old_model_serves(sandbox, clone):
 
 def test_bad_raw_data_stops_at_data_and_names_column_and_rule(sandbox, clone):
     before = served_version(sandbox)
-    state = sandbox.json("status")["state"]
-    with open(f"{state}/data/iris.csv") as file:
-        lines = file.read().splitlines()
+    lines = sandbox.get_raw("iris.csv").splitlines()
     lines[17] = lines[17].replace(lines[17].split(",")[2], "-4.2", 1)
-    with open(f"{state}/data/broken.csv", "w") as file:
-        file.write("\n".join(lines) + "\n")
+    sandbox.put_raw("broken.csv", "\n".join(lines) + "\n")
     work = clone("data_preprocessing")
     work.edit("params.yaml", "iris.csv", "broken.csv")
     receipt = sandbox.trace(work.push("Use a broken file"))
@@ -182,14 +151,25 @@ def test_a_bad_jenkinsfile_is_red_with_its_reason(request, sandbox, clone, conte
     assert reason.lower() in detail(receipt, "ci").lower()
 
 
-def test_up_on_a_running_stack_restarts_nothing(sandbox):
-    def processes():
-        return {s["name"]: s["detail"].split(",")[0] for s in sandbox.json("status")["services"]}
+def test_up_on_a_running_stack_restarts_nothing(sandbox, figures):
+    def running():
+        """Process or container of each service, with its start where the detail tells that."""
+        rows = sandbox.json("status")["services"]
+        return {row["name"]: row["detail"].split(", uptime")[0] for row in rows}
 
-    before = processes()
-    assert all(detail.startswith("pid ") for detail in before.values())
-    sandbox.make("up")
-    assert processes() == before
+    before = running()
+    assert all(detail.startswith(("pid ", "container ")) for detail in before.values())
+    started = time.monotonic()
+    said = sandbox.make("up")
+    figures.up_again_seconds = time.monotonic() - started
+    assert running() == before
+    steps = [
+        line
+        for line in said.splitlines()
+        if re.match(r"✓ (databases|keys|buckets|raw data|repositories|first commits):", line)
+    ]
+    assert len(steps) >= 3
+    assert all(line.endswith("unchanged") for line in steps), steps
 
 
 def test_down_and_up_keep_model_and_history(sandbox):
@@ -204,19 +184,14 @@ def test_down_and_up_keep_model_and_history(sandbox):
 
 
 def test_api_restarted_while_mlflow_is_down_serves_from_its_copy(sandbox):
-    control = [sandbox.folder / ".venv/bin/supervisorctl", "-c", sandbox.folder / ".sandbox/supervisord.conf"]
-
-    def supervise(*words):
-        subprocess.run([*control, *words], check=True, capture_output=True, timeout=90)
-
     model = sandbox.json("status")["model"]
-    supervise("stop", "mlflow")
+    sandbox.control("stop", "mlflow")
     try:
-        supervise("restart", "prediction-api")
+        sandbox.control("restart", "prediction-api")
         sandbox_ready(sandbox)
         assert predict(sandbox, FLOWERS).headers["X-Model-Version"] == model["version"]
     finally:
-        supervise("start", "mlflow")
+        sandbox.control("start", "mlflow")
 
 
 def sandbox_ready(sandbox):

@@ -50,7 +50,7 @@ def put_right(context: dict[str, Any]) -> None:
     run_id, dag_run = context["run_id"], context["dag_run"]
     try:
         key = f"{dag_run.dag_id}/{run_id}"
-        if said := recover(MLflow(Settings.from_env().mlflow_tracking_uri), key):
+        if said := recover(MLflow(Settings.from_env()), key):
             log.warning("Run %s failed: %s", run_id, said)
     except LoopError as error:
         log.error("Run %s failed and what it promoted could not be taken back: %s", run_id, error)

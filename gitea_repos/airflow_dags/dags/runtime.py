@@ -6,21 +6,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dags.stage import Recorded
+from loop import container
+from loop.engine import check_image
 from loop.errors import Failure
-from loop.process import execute, launcher, read
+from loop.process import Ended, execute, launcher, read
 from loop.run import Outcome, Run
-from loop.settings import task_environment
+from loop.settings import container_environment, container_limits, task_environment
 
 log = logging.getLogger(__name__)
 
 Spare = Callable[..., str]
 
 
-class ProcessTask(Recorded):
-    """Runs `argv` in the image `env["IMAGE"]` as a process of this machine.
+class ProgramTask(Recorded):
+    """Runs `argv` in the image `env["IMAGE"]`; how is up to the runtime's own class.
 
-    The program gets the machine's base environment, loop.env and `env`, whose empty values are left out.
-    `spare` is asked first; the reason it gives skips the task.
+    The program gets what every task has and `env`, whose empty values are left out. `spare` is asked first;
+    the reason it gives skips the task.
     """
 
     template_fields = ("env",)
@@ -37,13 +39,46 @@ class ProcessTask(Recorded):
         """Run the program and give the result it printed."""
         if self.spare and (reason := self.spare(run, **results)):
             return Outcome("skipped", reason)
-        environment = task_environment() | {key: value for key, value in self.env.items() if value}
-        command = [launcher(environment.get("IMAGE", ""), environment.get("IMAGE_STORE", "")), *self.argv]
-        outcome = read(execute(command, environment, log.info))
+        outcome = read(self.run_program(run, {key: value for key, value in self.env.items() if value}))
         return Outcome(outcome.state, outcome.detail, outcome.values, mlflow_url(run, outcome.values))
 
+    def run_program(self, run: Run, own: dict[str, str]) -> Ended:
+        """Run the program with its own variables to its end; raises LoopError."""
+        raise NotImplementedError
 
-RUNTIMES = {"process": ProcessTask}
+
+class ProcessTask(ProgramTask):
+    """The program is a process of this machine, with the machine's base environment."""
+
+    def run_program(self, run: Run, own: dict[str, str]) -> Ended:  # noqa: ARG002
+        """Run it by the launcher of its image."""
+        environment = task_environment() | own
+        command = [launcher(environment.get("IMAGE", ""), environment.get("IMAGE_STORE", "")), *self.argv]
+        return execute(command, environment, log.info)
+
+
+class ContainerTask(ProgramTask):
+    """The program is a container of the engine; a try takes over what an earlier one has left running."""
+
+    def run_program(self, run: Run, own: dict[str, str]) -> Ended:
+        """Run it in its image by digest."""
+        shared, (memory, cpus) = container_environment(), container_limits()
+        job = container.Job(
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            task_id=self.task_id,
+            try_number=run.try_number,
+            image=check_image(own.get("IMAGE", ""), shared.get("IMAGE_STORE", "")),
+            argv=self.argv,
+            own=own,
+            shared=shared,
+            memory=memory,
+            cpus=cpus,
+        )
+        return container.execute(job, log.info)
+
+
+RUNTIMES = {"docker": ContainerTask, "process": ProcessTask}
 
 
 def work(task_id: str, argv: Sequence[str], env: dict[str, str], **options: Any) -> Recorded:

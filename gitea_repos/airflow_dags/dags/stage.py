@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,13 +16,15 @@ from airflow.sdk.exceptions import (
     AirflowTaskTimeout,
     DownstreamTasksSkipped,
 )
+from airflow.sdk.log import mask_secret
 
 from loop.announce import announce
 from loop.errors import Failure, LoopError
 from loop.limits import Limits
+from loop.masking import masked
 from loop.receipt import Stage as Past
 from loop.run import Outcome, Run
-from loop.settings import Settings
+from loop.settings import Settings, secrets
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,7 @@ def read_run(context: dict[str, Any]) -> Run:
         dag_commit=(bundle and bundle.version) or "",
         settings=Settings.from_env(),
         limits=Limits.read(),
+        try_number=context["ti"].try_number,
     )
 
 
@@ -61,6 +65,9 @@ class Recorded(BaseOperator):
     def execute(self, context: dict[str, Any]) -> dict[str, Any]:
         """Do the work and record its end; the result is what later tasks use."""
         started = datetime.now(UTC)
+        # Airflow's own masking covers what is logged past the loop: tracebacks, libraries.
+        for secret in secrets():
+            mask_secret(secret)
         self.working = True
         try:
             outcome = self._perform(context)
@@ -94,6 +101,7 @@ class Recorded(BaseOperator):
         return Outcome("failed", describe(error, self.execution_timeout))
 
     def _record(self, context: dict[str, Any], outcome: Outcome, started: datetime) -> None:
+        outcome = replace(outcome, detail=masked(outcome.detail))
         log.info("%s: %s", outcome.state, outcome.detail)
         ti, url = context["ti"], outcome.url
         seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
@@ -155,9 +163,9 @@ def translated(error: BaseException, limit: Any = None) -> BaseException:
     Left to itself Airflow does the opposite: it tries again after a timeout, and not after a kill.
     """
     if isinstance(error, FINAL):
-        return AirflowFailException(describe(error, limit))
+        return AirflowFailException(masked(describe(error, limit)))
     if isinstance(error, LoopError | AirflowTaskTerminated):
-        return AirflowException(describe(error, limit))
+        return AirflowException(masked(describe(error, limit)))
     return error
 
 

@@ -21,7 +21,7 @@ Figures = dict[str, Any]
 
 def gate(run: Run, train: dict[str, Any]) -> Outcome:
     """Judge the trained model against thresholds, champion and running API; keep the evidence in its run."""
-    mlflow = MLflow(run.settings.mlflow_tracking_uri)
+    mlflow = MLflow(run.settings)
     served = PredictionAPI(run.settings.api_url).served()
     reason = judge(train, train.get("champion"), served, run.limits.gate)
     verdict = "rejected" if reason else "passed"
@@ -99,7 +99,7 @@ def judge_again(run: Run, train: dict[str, Any], data_version: str, now: str, na
     They are comparable only when it was tested on the same rows. Else raises Failure, for then only a new
     run, which evaluates both on its own rows, can tell.
     """
-    mlflow = MLflow(run.settings.mlflow_tracking_uri)
+    mlflow = MLflow(run.settings)
     champion = mlflow.version(name, now)
     figures = mlflow.read(champion.run_id, EVIDENCE)
     if figures is None or champion.tags.get("data_version") != data_version:

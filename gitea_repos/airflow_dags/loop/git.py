@@ -1,11 +1,11 @@
 """Git by its own command, in a bare clone that is thrown away: history, ancestry and tags."""
 
-import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import unquote, urlsplit
 
 from loop.errors import Failure, Unreachable
 from loop.settings import base_environment
@@ -22,6 +22,11 @@ IDENTITY = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_NOSYSTEM": "1",
 }
+# A credential helper that gives what its environment holds, and keeps nothing.
+HELPER = (
+    '!f() { if [ "$1" = get ]; then '
+    r"""printf 'username=%s\npassword=%s\n' "$LOOP_GIT_USERNAME" "$LOOP_GIT_PASSWORD"; fi; }; f"""
+)
 
 
 class Clone:
@@ -31,8 +36,7 @@ class Clone:
     """
 
     def __init__(self, address: str) -> None:
-        self.address = address
-        self.shown = re.sub(r"//[^/@]*@", "//", address)
+        self.address, self.login = without_login(address)
 
     def __enter__(self) -> "Clone":
         self.folder = Path(tempfile.mkdtemp(prefix="loop-git-"))
@@ -54,7 +58,7 @@ class Clone:
     def newest(self, number: int) -> list[str]:
         """The commits of main, the newest first; raises Failure when there is no main."""
         if not self.has("refs/heads/main"):
-            raise Failure(f"{self.shown} has no branch main: push a commit to it")
+            raise Failure(f"{self.address} has no branch main: push a commit to it")
         return self._git("log", "--first-parent", f"--max-count={number}", "--format=%H", "main").split()
 
     def has(self, revision: str) -> bool:
@@ -64,7 +68,7 @@ class Clone:
     def commit(self, revision: str) -> str:
         """The 40 hex digits of a revision; raises Failure when there is none."""
         if not self.has(revision):
-            raise Failure(f"{self.shown} has no {revision}")
+            raise Failure(f"{self.address} has no {revision}")
         return self._git("rev-parse", "--verify", f"{revision}^{{commit}}").strip()
 
     def tag_text(self, name: str) -> str:
@@ -91,15 +95,15 @@ class Clone:
             return True
         if (found := self.commit(f"refs/tags/{name}")) != commit:
             raise Failure(
-                f"{self.shown} has the tag {name} on {found}, not on {commit}: tags are never moved"
+                f"{self.address} has the tag {name} on {found}, not on {commit}: tags are never moved"
             )
         return False
 
     def _git(self, *arguments: str) -> str:
         done = self._run(*arguments)
         if done.returncode:
-            said = _complaint(re.sub(r"//[^/@\s]*@", "//", done.stderr))
-            raise Unreachable(f"git {arguments[0]} for {self.shown} ended with {done.returncode}: {said}")
+            said = _complaint(done.stderr)
+            raise Unreachable(f"git {arguments[0]} for {self.address} ended with {done.returncode}: {said}")
         return done.stdout
 
     def _says(self, *arguments: str) -> bool:
@@ -107,15 +111,33 @@ class Clone:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["git", "--git-dir", str(self.folder), *arguments]
-        environment = base_environment() | IDENTITY
+        environment = base_environment() | IDENTITY | self.login
         try:
             return subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise Unreachable(f"git {arguments[0]} for {self.shown} took over {SECONDS} seconds") from error
+            raise Unreachable(f"git {arguments[0]} for {self.address} took over {SECONDS} seconds") from error
         except OSError as error:
             raise Failure(f"git cannot be started: {error}; install git on Airflow's machine") from error
+
+
+def without_login(address: str) -> tuple[str, dict[str, str]]:
+    """An address without its login, and the variables by which git gets that login when it is asked for it.
+
+    So it is in no command line, no message and no file. Protocol: gitcredentials(7), git-config(1).
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.username:
+        return address, {}
+    login = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"credential.{parts.scheme}://{parts.netloc.rpartition('@')[2]}.helper",
+        "GIT_CONFIG_VALUE_0": HELPER,
+        "LOOP_GIT_USERNAME": unquote(parts.username),
+        "LOOP_GIT_PASSWORD": unquote(parts.password or ""),
+    }
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), login
 
 
 def _complaint(text: str) -> str:

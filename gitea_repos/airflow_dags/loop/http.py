@@ -36,7 +36,7 @@ class Service:
         try:
             answer = self.session.request(method, self.address + path, **{"timeout": TIMEOUT} | options)
         except requests.RequestException as error:
-            raise Unreachable(f"{self.name} at {self.shown} did not answer: {_reason(error)}") from error
+            raise Unreachable(f"{self.name} at {self.shown} did not answer: {innermost(error)}") from error
         if answer.status_code in accept:
             return answer
         if answer.status_code >= 500 or answer.status_code == 429:
@@ -76,7 +76,7 @@ def _complaint(answer: requests.Response) -> tuple[str, str]:
     return str(value.get("error_code", "")), str(message)
 
 
-def _reason(error: Exception) -> str:
+def innermost(error: Exception) -> str:
     """The innermost reason of a failed request, without urllib3's object names."""
     cause: Any = error
     while (inner := getattr(cause, "reason", None) or (cause.args and cause.args[0])) and isinstance(

@@ -9,6 +9,7 @@ from typing import Any
 
 from loop.errors import Failure, Refused
 from loop.http import Service, document
+from loop.settings import Settings
 
 REST = "/api/2.0/mlflow/"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
@@ -25,10 +26,13 @@ class Version:
 
 
 class MLflow:
-    """The tracking server and its registry at one address."""
+    """The tracking server and its registry; logs in where the settings name a user."""
 
-    def __init__(self, address: str) -> None:
-        self.service = Service("MLflow", address)
+    def __init__(self, settings: Settings) -> None:
+        self.service = Service("MLflow", settings.mlflow_tracking_uri)
+        if settings.mlflow_tracking_username:
+            login = settings.mlflow_tracking_username, settings.mlflow_tracking_password
+            self.service.session.auth = login  # HTTP Basic
 
     # -- the registry
 

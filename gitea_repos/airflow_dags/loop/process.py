@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from loop import leash
 from loop.errors import Crashed, Failure
+from loop.masking import masked
 from loop.run import Outcome
 
 IMAGE = re.compile(r"env:sha256:([0-9a-f]{64})")
@@ -94,7 +95,7 @@ def _leashed(argv: list[str], environment: dict[str, str]) -> Iterator["subproce
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:
-    return (line.rstrip("\n") for line in stream)
+    return (masked(line.rstrip("\n")) for line in stream)
 
 
 def _object(text: str) -> dict[str, Any]:

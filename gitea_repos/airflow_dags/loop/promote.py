@@ -17,7 +17,7 @@ def promote(
     run: Run, plan: dict[str, Any], data: dict[str, Any], train: dict[str, Any], register: dict[str, Any]
 ) -> Outcome:
     """Make the registered version the champion, unless it has to wait, is superseded or is worse by now."""
-    mlflow = MLflow(run.settings.mlflow_tracking_uri)
+    mlflow = MLflow(run.settings)
     name, number = register["name"], register["version"]
     url = version_url(run, name, number)
     if plan["promote"] == "no":
@@ -37,7 +37,7 @@ def promote_by_hand(run: Run) -> Outcome:
     name, number = run.conf.get("name"), run.conf.get("version")
     if not (name and number):
         raise Failure('promote_model needs conf {"name": …, "version": …, "reason": …}')
-    mlflow = MLflow(run.settings.mlflow_tracking_uri)
+    mlflow = MLflow(run.settings)
     try:
         version = mlflow.version(str(name), str(number))
     except Refused as refusal:

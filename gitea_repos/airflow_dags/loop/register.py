@@ -11,7 +11,7 @@ CANDIDATE, CHAMPION = "candidate", "champion"
 
 def register(run: Run, plan: dict[str, Any], data: dict[str, Any], train: dict[str, Any]) -> Outcome:
     """Register the trained model, alias `candidate`; the same MLflow run always gives the same version."""
-    mlflow = MLflow(run.settings.mlflow_tracking_uri)
+    mlflow = MLflow(run.settings)
     tags = {**identity(plan, data), "loop_run_id": run.run_id, "build": plan["build"]}
     name = train["model_name"]
     version = mlflow.register(name, train["mlflow_run_id"], train["model_id"], tags)

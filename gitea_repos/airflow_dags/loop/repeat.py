@@ -24,7 +24,7 @@ def repeated(run: Run, plan: dict[str, str], data: dict[str, str]) -> str:
     """
     if plan["reason"] != "push":
         return ""
-    for tags in MLflow(run.settings.mlflow_tracking_uri).find_runs(identity(plan, data)):
+    for tags in MLflow(run.settings).find_runs(identity(plan, data)):
         if (ended := tags.get(ENDED)) in ("passed", "rejected") and tags.get("loop_run_id") != run.run_id:
             return f"nothing to do: the same code, data, image and DAGs {ended} in {tags.get('loop_run_id')}"
     return ""

@@ -34,6 +34,7 @@ class Run:
     dag_commit: str
     settings: Settings
     limits: Limits
+    try_number: int = 1
 
     @property
     def reason(self) -> str:

@@ -1,8 +1,10 @@
 """Settings from the environment: the keys of loop.env and the machine's own. Nothing else reads it."""
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
+from urllib.parse import unquote
 
 from loop.errors import Failure
 
@@ -10,42 +12,56 @@ LOOP_KEYS = frozenset(
     {
         *("ORGANISATION", "GIT_URL", "STATUS_URL", "STATUS_TOKEN"),
         *("AIRFLOW_URL", "AIRFLOW_USER", "AIRFLOW_PASSWORD", "MLFLOW_TRACKING_URI", "API_URL"),
+        *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"),
         *("DATA_URL", "RAW_DATABASE_URL", "DVC_REMOTE_URL", "IMAGE_STORE"),
-        *("TASK_RUNTIME", "PROMOTION", "LOOP_SCHEDULE"),
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION"),
+        *("TASK_RUNTIME", "TASK_MEMORY", "TASK_CPUS", "PROMOTION", "LOOP_SCHEDULE"),
         *("AIRFLOW_WEB_URL", "MLFLOW_WEB_URL", "CI_WEB_URL", "API_WEB_URL"),
     }
 )
 
+PROXY_KEYS = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"})
+
 # What any process needs of its machine; without proxies and certificates, a company's network stops it.
-BASE_KEYS = frozenset(
-    {
-        *("PATH", "HOME", "LANG", "TMPDIR"),
-        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-        *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"),
-    }
-)
+BASE_KEYS = PROXY_KEYS | {
+    *("PATH", "HOME", "LANG", "TMPDIR"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    *("PIP_CERT", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"),
+}
+
+# What no log, status or result may show: these values, and the password inside any of the addresses.
+SECRET_KEYS = ("STATUS_TOKEN", "AIRFLOW_PASSWORD", "MLFLOW_TRACKING_PASSWORD", "AWS_SECRET_ACCESS_KEY")
+ADDRESS_KEYS = ("GIT_URL", "DATA_URL", "RAW_DATABASE_URL", "DVC_REMOTE_URL", "MLFLOW_TRACKING_URI")
+PASSWORD = re.compile(r"//[^/@:]*:([^/@]+)@")
+SHORTEST_SECRET = 5  # characters; a shorter one would be found in ordinary words
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the loop's neighbours are; every field is the key of loop.env of the same name."""
+    """Where the loop's neighbours are; every field is the key of loop.env of the same name.
+
+    Fields with a default may be missing: servers without logins have none.
+    """
 
     organisation: str
-    git_url: str
+    git_url: str = field(repr=False)
     status_url: str
-    status_token: str
+    status_token: str = field(repr=False)
     mlflow_tracking_uri: str
     api_url: str
     promotion: str
     airflow_web_url: str
     mlflow_web_url: str
     api_web_url: str
+    mlflow_tracking_username: str = ""
+    mlflow_tracking_password: str = field(default="", repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings; raises Failure that names every missing key at once."""
         values = {field.name: environ.get(field.name.upper(), "") for field in fields(cls)}
-        if missing := sorted(name.upper() for name, value in values.items() if not value):
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        if missing := sorted(name.upper() for name in needed if not values[name]):
             raise Failure(
                 f"{', '.join(missing)} not set: start Airflow's processes with the keys of loop.env"
             )
@@ -63,9 +79,45 @@ def base_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {key: value for key, value in environ.items() if key in BASE_KEYS or key.startswith("UV_")}
 
 
+def loop_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The keys of loop.env that are set."""
+    return {key: value for key, value in environ.items() if key in LOOP_KEYS}
+
+
 def task_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of a task: the machine's base and loop.env, nothing of Airflow's own."""
-    return base_environment(environ) | {key: environ[key] for key in LOOP_KEYS if key in environ}
+    """The environment of a task's process: the machine's base and loop.env, nothing of Airflow's own."""
+    return base_environment(environ) | loop_environment(environ)
+
+
+def container_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a task's container: loop.env and proxies.
+
+    Paths, certificates included, are those of this machine: the container has its image's own.
+    """
+    proxies = {key: value for key, value in environ.items() if key in PROXY_KEYS}
+    return proxies | loop_environment(environ)
+
+
+def container_limits(environ: Mapping[str, str] = os.environ) -> tuple[str, float]:
+    """TASK_MEMORY (bytes, or with a suffix: `2g`) and TASK_CPUS (a number) of a task's container.
+
+    Raises Failure when one is missing or malformed.
+    """
+    memory, cpus = environ.get("TASK_MEMORY", ""), environ.get("TASK_CPUS", "")
+    if not re.fullmatch(r"[1-9]\d*[bkmg]?", memory, re.IGNORECASE):
+        raise Failure(f"TASK_MEMORY is {memory!r}: it must be an amount such as 2g")
+    if not re.fullmatch(r"\d+(\.\d+)?", cpus) or not float(cpus):
+        raise Failure(f"TASK_CPUS is {cpus!r}: it must be a number such as 2 or 0.5")
+    return memory, float(cpus)
+
+
+def secrets(environ: Mapping[str, str] = os.environ) -> set[str]:
+    """The values of loop.env that nobody may read in a log, as they are and as an address quotes them."""
+    found = {environ.get(key, "") for key in SECRET_KEYS}
+    for key in ADDRESS_KEYS:
+        for password in PASSWORD.findall(environ.get(key, "")):
+            found |= {password, unquote(password)}
+    return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
 
 
 def schedule(default: str, environ: Mapping[str, str] = os.environ) -> str | None:

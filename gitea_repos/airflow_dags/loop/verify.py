@@ -18,7 +18,7 @@ VERIFICATION = "verification.json"
 
 def verify(run: Run, promote: dict[str, Any], stages: list[Stage]) -> Outcome:
     """Check the served model and store the receipt in its MLflow run; else the old champion returns."""
-    mlflow, api = MLflow(run.settings.mlflow_tracking_uri), PredictionAPI(run.settings.api_url)
+    mlflow, api = MLflow(run.settings), PredictionAPI(run.settings.api_url)
     name, version, started = promote["name"], promote["version"], datetime.now(UTC)
     with undone_on_failure(mlflow, name, version):
         rows = check_predictions(mlflow, api, promote)

@@ -49,15 +49,17 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length)) if length else None
         self.owner.seen.append((self.command, parts.path, body, dict(self.headers)))
         status, value = self.owner.answer(self.command, parts.path, dict(parse_qsl(parts.query)), body)
-        data = value.encode() if isinstance(value, str) else json.dumps(value).encode()
+        text = value if isinstance(value, str | bytes) else json.dumps(value)
+        data = text if isinstance(text, bytes) else text.encode()
         self.send_response(status)
         for key, text in self.owner.headers.items():
             self.send_header(key, text)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
-    do_GET = do_POST = do_PUT = do_DELETE = handle_any
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any
 
     def log_message(self, *_: Any) -> None:
         """Tests read `seen` instead."""

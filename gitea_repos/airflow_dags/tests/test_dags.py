@@ -1,8 +1,10 @@
 """The DAGs as Airflow sees them, and its operators' ends."""
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -25,7 +27,9 @@ from airflow.sdk.exceptions import (
 from dags.limits import put_right
 from dags.runtime import ProcessTask, work
 from dags.stage import Stage, describe, past
+from loop import container
 from loop.errors import Crashed, Failure, Unreachable
+from loop.process import Ended
 from loop.run import Outcome, Run
 from tests.neighbours import ROOT
 
@@ -87,7 +91,7 @@ def test_no_installed_package_hides_the_bundles_own() -> None:
 
 def test_an_unknown_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASK_RUNTIME", "pod")
-    with pytest.raises(Failure, match="TASK_RUNTIME is 'pod': it must be process"):
+    with pytest.raises(Failure, match="TASK_RUNTIME is 'pod': it must be docker or process"):
         work("data", ["true"], {})
 
 
@@ -239,6 +243,50 @@ def test_a_process_task_runs_its_image_with_its_variables(
         task = work("data", ["argument"], env)
     assert isinstance(task, ProcessTask)
     assert execute(task, context)["detail"] == "argument-manual-1-unset"
+
+
+def test_a_container_task_is_this_try_with_loop_env_and_its_own_variables(
+    context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[container.Job] = []
+    said = Ended(0, '{"state": "passed", "detail": "fine", "mlflow_run_id": "r"}', ())
+    monkeypatch.setattr(container, "execute", lambda job, _: jobs.append(job) or said)
+    image = f"registry:5000/x@sha256:{'a' * 64}"
+    for key, value in {
+        "TASK_RUNTIME": "docker",
+        "IMAGE_STORE": "registry:5000",
+        "TASK_MEMORY": "2g",
+        "TASK_CPUS": "1.5",
+    }.items():
+        monkeypatch.setenv(key, value)
+    context["ti"].try_number = 2
+    with DAG("train_and_serve"):
+        Stage(task_id="plan", function=len)
+        task = work("data", ["python"], {"IMAGE": image, "EMPTY": ""})
+    assert execute(task, context)["mlflow_run_id"] == "r"
+    assert context["ti"].pushed["outcome"]["url"] == "http://mlflow.invalid/#/runs/r"
+    (job,) = jobs
+    assert (job.name, job.image, job.own) == ("train_and_serve.manual-1.data.2", image, {"IMAGE": image})
+    assert (job.memory, job.cpus, job.shared["TASK_RUNTIME"]) == ("2g", 1.5, "docker")
+    assert "PATH" not in job.shared
+
+
+def test_the_dags_load_without_the_package_docker() -> None:
+    # Half a second of every task, and the embedded driver does not install it.
+    script = "import dags.runtime, sys; sys.exit('docker' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+
+
+def test_no_end_of_a_stage_tells_a_secret(
+    context: dict[str, Any], statuses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATUS_TOKEN", "t0ken-value")
+    for result in (Outcome("passed", "a t0ken-value"), Unreachable("a t0ken-value"), KeyError("t0ken-value")):
+        with suppress(Exception):
+            execute(stage(result), context)
+        assert "t0ken" not in str(context["ti"].pushed)
+        assert "t0ken" not in str(statuses.posted)
+        assert "***" in context["ti"].pushed["outcome"]["detail"]
 
 
 def test_a_spared_task_is_skipped_with_its_reason(context: dict[str, Any]) -> None:

@@ -165,7 +165,7 @@ def test_a_second_try_of_promote_still_remembers_the_first_champion(run: Run, re
 def test_a_failed_run_gives_the_alias_and_its_time_back(run: Run, registry: Any) -> None:
     registry.models["iris"]["tags"]["promoted_at"] = "before"
     by_hand(run, "2")
-    mlflow = MLflow(run.settings.mlflow_tracking_uri)
+    mlflow = MLflow(run.settings)
     assert rollback.recover(mlflow, "promote_model/promote-1") == "the champion is 1 again"
     assert (champion_of(registry), registry.models["iris"]["tags"]["promoted_at"]) == ("1", "before")
     assert rollback.recover(mlflow, "promote_model/promote-1") == "the champion is 1"
@@ -175,9 +175,7 @@ def test_a_failed_run_gives_the_alias_and_its_time_back(run: Run, registry: Any)
 def test_a_failed_first_model_leaves_no_champion(run: Run, registry: Any) -> None:
     registry.add("iris", "r1")
     by_hand(run, "1")
-    assert "no champion again" in rollback.recover(
-        MLflow(run.settings.mlflow_tracking_uri), "promote_model/promote-1"
-    )
+    assert "no champion again" in rollback.recover(MLflow(run.settings), "promote_model/promote-1")
     assert (champion_of(registry), registry.models["iris"]["tags"]) == (None, {})
 
 
@@ -186,7 +184,7 @@ def test_a_later_decision_of_somebody_else_is_not_undone(run: Run, registry: Any
     by_hand(run, "2")
     registry.add("iris", "r3")
     by_hand(run, "3", "promote-2")
-    rollback.recover(MLflow(run.settings.mlflow_tracking_uri), "promote_model/promote-1")
+    rollback.recover(MLflow(run.settings), "promote_model/promote-1")
     assert champion_of(registry) == "3"
 
 
@@ -194,7 +192,7 @@ def test_a_later_decision_of_somebody_else_is_not_undone(run: Run, registry: Any
 @pytest.mark.parametrize("error", [Failure("no"), Unreachable("away"), KeyboardInterrupt()])
 def test_every_end_but_success_restores_the_champion(run: Run, registry: Any, error: BaseException) -> None:
     by_hand(run, "2")
-    mlflow = MLflow(run.settings.mlflow_tracking_uri)
+    mlflow = MLflow(run.settings)
     expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else Failure
     with pytest.raises(expected), rollback.undone_on_failure(mlflow, "iris", "2"):
         raise error
@@ -205,14 +203,14 @@ def test_every_end_but_success_restores_the_champion(run: Run, registry: Any, er
 def test_a_verified_promotion_is_not_taken_back(run: Run, registry: Any) -> None:
     by_hand(run, "2")
     registry.models["iris"]["versions"]["2"]["tags"]["verified_by"] = "promote_model/promote-1"
-    assert rollback.recover(MLflow(run.settings.mlflow_tracking_uri), "promote_model/promote-1") == ""
+    assert rollback.recover(MLflow(run.settings), "promote_model/promote-1") == ""
     assert champion_of(registry) == "2"
 
 
 @pytest.mark.usefixtures("older")
 def test_a_run_of_the_same_id_in_the_other_dag_is_another_run(run: Run, registry: Any) -> None:
     by_hand(run, "2", run.run_id)
-    assert rollback.recover(MLflow(run.settings.mlflow_tracking_uri), run.key) == ""
+    assert rollback.recover(MLflow(run.settings), run.key) == ""
     assert champion_of(registry) == "2"
 
 
@@ -220,7 +218,7 @@ def test_a_loop_that_is_taken_back_has_failed(run: Run, registry: Any, older: li
     registry.runs["r1"]["loop_state"] = "passed"
     plan = planned(older[0], insists=True)
     promote(run, plan, DATA, trained(champion="1"), {"name": "iris", "version": "2"})
-    assert rollback.recover(MLflow(run.settings.mlflow_tracking_uri), run.key) == "the champion is 1 again"
+    assert rollback.recover(MLflow(run.settings), run.key) == "the champion is 1 again"
     assert registry.runs["r1"]["loop_state"] == "failed"
 
 
@@ -240,6 +238,6 @@ def test_taking_back_is_tried_again_while_mlflow_is_away(
         real(*arguments)
 
     monkeypatch.setattr(MLflow, "set_alias", away_once)
-    said = rollback.restore(MLflow(run.settings.mlflow_tracking_uri), "iris", "2")
+    said = rollback.restore(MLflow(run.settings), "iris", "2")
     assert (said, champion_of(registry)) == ("the champion is 1 again", "1")
     assert registry.models["iris"]["tags"]["promoted_at"] == "before"

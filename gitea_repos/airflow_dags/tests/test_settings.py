@@ -1,4 +1,7 @@
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -6,7 +9,10 @@ from loop import wait
 from loop.errors import Failure, Refused, Unreachable
 from loop.http import Service
 from loop.limits import Limits
-from loop.settings import Settings, schedule
+from loop.masking import masked
+from loop.mlflow import MLflow
+from loop.run import Run
+from loop.settings import Settings, container_environment, container_limits, schedule
 
 
 def test_every_missing_setting_is_named_at_once() -> None:
@@ -42,6 +48,44 @@ def test_a_broken_slo_file_is_a_clear_failure(tmp_path: Path, text: str) -> None
     (tmp_path / "slo.yaml").write_text(text)
     with pytest.raises(Failure, match=r"slo\.yaml"):
         Limits.read(tmp_path / "slo.yaml")
+
+
+def test_a_container_gets_loop_env_and_proxies_but_no_path_of_this_machine() -> None:
+    environ = dict.fromkeys(
+        ("PATH", "SSL_CERT_FILE", "PIP_CERT", "DOCKER_HOST", "AIRFLOW__CORE__FERNET_KEY"), "x"
+    )
+    kept = {"HTTP_PROXY": "p", "no_proxy": "n", "GIT_URL": "g", "AWS_SECRET_ACCESS_KEY": "s"}
+    assert container_environment(environ | kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("memory", "cpus", "named"),
+    [("", "2", "TASK_MEMORY is ''"), ("2 GB", "2", "TASK_MEMORY"), ("2g", "0", "TASK_CPUS is '0'")],
+)
+def test_wrong_limits_of_a_container_are_named(memory: str, cpus: str, named: str) -> None:
+    assert container_limits({"TASK_MEMORY": "2g", "TASK_CPUS": "0.5"}) == ("2g", 0.5)
+    with pytest.raises(Failure, match=named):
+        container_limits({"TASK_MEMORY": memory, "TASK_CPUS": cpus})
+
+
+def test_secrets_and_passwords_in_addresses_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_URL", "http://loop:p%40ssword@gitea:3000/mlops")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "mlflow-secret")
+    monkeypatch.setenv("STATUS_TOKEN", "no")  # too short to be told from a word
+    said = masked("http://loop:p%40ssword@gitea p@ssword mlflow-secret no")
+    assert said == "http://loop:***@gitea *** *** no"
+
+
+@pytest.mark.parametrize("user", ["loop", ""])
+def test_mlflow_is_logged_in_to_where_there_is_a_user(
+    run: Run, serve: Callable[[Any], Any], user: str
+) -> None:
+    server = serve(lambda *_: (200, {"model_version": {"name": "m", "version": "1"}}))
+    login = {"mlflow_tracking_username": user, "mlflow_tracking_password": "secret"}
+    MLflow(replace(run.settings, mlflow_tracking_uri=server.address, **login)).version("m", "1")
+    sent = server.seen[0][3].get("Authorization")
+    assert sent == ("Basic bG9vcDpzZWNyZXQ=" if user else None)
+    assert "secret" not in repr(replace(run.settings, **login))
 
 
 def test_a_silent_server_is_unreachable_and_said_plainly() -> None:

@@ -8,10 +8,12 @@ API = "/api/2.0/mlflow"
 
 
 class Mlflow:
-    """The registry of one tracking server."""
+    """The registry of one tracking server; without a user it is asked without a login."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, user: str = "", password: str = "") -> None:
         self.http = Http("mlflow", url)
+        if user:
+            self.http.session.auth = (user, password)
 
     def version(self, name: str, version: str) -> dict[str, Any] | None:
         """One model version with its tags as a plain mapping, or None."""

@@ -1,11 +1,12 @@
 """The drivers: where the servers run. The first `make up` takes the first one that is usable."""
 
 from sandbox.drivers.base import Driver
+from sandbox.drivers.docker import DockerDriver
 from sandbox.drivers.embedded import EmbeddedDriver
 from sandbox.errors import MachineError, SettingsError
 from sandbox.settings import Settings, save_setting
 
-DRIVERS: dict[str, type[Driver]] = {"embedded": EmbeddedDriver}
+DRIVERS: dict[str, type[Driver]] = {"docker": DockerDriver, "embedded": EmbeddedDriver}
 
 
 def load_driver(settings: Settings) -> Driver:

@@ -1,4 +1,4 @@
-"""What a driver is: seven verbs and what it provides. Nothing else knows which driver runs."""
+"""What a driver is: seven verbs. Nothing else knows which driver runs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -38,12 +38,24 @@ class Footprint:
     sizes: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Ready:
+    """What bootstrap steps may rely on from now, and whether anything was started for it."""
+
+    provides: str
+    changed: bool
+
+
 class Driver(ABC):
-    """Runs the services. `state` is where its data lies; `provides` is what bootstrap steps may rely on."""
+    """Runs the services. `state` is the folder of its files, `where` says in words where its data lies.
+
+    `ports` are the names of the services' `*_PORT` settings that it listens on.
+    """
 
     name: str
-    provides: frozenset[str]
+    ports: tuple[str, ...]
     state: Path
+    where: str
     endpoints: Endpoints
 
     @abstractmethod
@@ -54,8 +66,12 @@ class Driver(ABC):
         """Whether it can run here."""
 
     @abstractmethod
-    def start(self) -> bool:
-        """Start what is not running; False if nothing had to change. Raises ServiceError."""
+    def prepare(self) -> None:
+        """What comes before the first start. Raises MachineError for the first thing the machine lacks."""
+
+    @abstractmethod
+    def start(self) -> Iterator[Ready]:
+        """Start what is not running, a layer at a time; bootstrap runs between two. Raises ServiceError."""
 
     @abstractmethod
     def stop(self) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sandbox import console
-from sandbox.drivers.base import Driver, Footprint, Probe, Service
+from sandbox import console, preflight
+from sandbox.drivers.base import Driver, Footprint, Probe, Ready, Service
+from sandbox.drivers.environment_files import render_dotenv
 from sandbox.drivers.environments import install_environments
 from sandbox.drivers.logs import read_logs
 from sandbox.drivers.metadata import is_migrated, migrate
@@ -24,11 +25,12 @@ class EmbeddedDriver(Driver):
     """No Docker needed: uv, Git and Python."""
 
     name = "embedded"
-    provides = frozenset({"bare-repositories", "data-folder", "git"})
+    ports = ("PREDICTION_API", "MLFLOW", "AIRFLOW", "CI")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.state = ROOT / ".sandbox"
+        self.where = str(self.state)
         self.endpoints = embedded_endpoints(settings, self.state)
         self.supervisor = Supervisor(self.state)
 
@@ -40,7 +42,19 @@ class EmbeddedDriver(Driver):
     def probe(self) -> Probe:
         return Probe(True, "needs no Docker: every service is a process of this machine")
 
-    def start(self) -> bool:
+    def prepare(self) -> None:
+        preflight.check_embedded(ROOT, installed=self.state.exists())
+
+    def start(self) -> Iterator[Ready]:
+        changed = self._start()
+        for provides in (
+            "data-folder",
+            "bare-repositories",
+            "git",
+        ):  # they need no server: CI builds meanwhile
+            yield Ready(provides, changed)
+
+    def _start(self) -> bool:
         refuse_changed_key(self.state, self.settings.airflow_fernet_key)
         if not self.supervisor.running():
             remember_machine(self.state)
@@ -78,9 +92,9 @@ class EmbeddedDriver(Driver):
         for name in ("logs", "data", "dvc", "images", "mlflow", "airflow", "ci", "prediction-api"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
         loop_env = self.endpoints.loop_env(self.settings)
-        write_private(self.state / "loop.env", _render_env(loop_env))
+        write_private(self.state / "loop.env", render_dotenv(loop_env))
         write_private(
-            self.state / "ci.env", _render_env(ci_environment(self.settings, self.endpoints, self.state))
+            self.state / "ci.env", render_dotenv(ci_environment(self.settings, self.endpoints, self.state))
         )
         passwords = {
             "admin": self.settings.airflow_admin_password,
@@ -111,12 +125,6 @@ class EmbeddedDriver(Driver):
         except ServiceError as error:
             healthy, detail = False, str(error)
         return Service(process.name, process.url, running, healthy, detail, process.user, process.password)
-
-
-def _render_env(values: dict[str, str]) -> str:
-    """dotenv's own quoting, so that any path and any password reads back as it is."""
-    quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in values.items()}
-    return "".join(f"{name}='{value}'\n" for name, value in quoted.items())
 
 
 def _size(folder: Path) -> int:

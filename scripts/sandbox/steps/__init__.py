@@ -1,25 +1,39 @@
 """Bootstrap: the steps in order. Each looks, makes what is missing and says so; again changes nothing.
 
-A step names what it needs, a driver what it provides; a step whose need is not provided is left out.
+A step names what it needs. A driver says when that stands; a step whose need it never provides is left out.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox.context import Context
-from sandbox.steps import bare_repositories, raw_data, sample_repositories
+from sandbox.steps import (
+    bare_repositories,
+    buckets,
+    databases,
+    keys,
+    raw_data,
+    repositories,
+    sample_repositories,
+)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what it needs, and its function, which says what it did (empty: unchanged)."""
+    """One step: what it needs, its name, and its function, which says what it did (empty: unchanged)."""
 
     needs: str
+    name: str
     run: Callable[[Context], str]
 
 
 STEPS = (
-    Step("data-folder", raw_data.run),
-    Step("bare-repositories", bare_repositories.run),
-    Step("git", sample_repositories.run),
+    Step("data-folder", "raw data", raw_data.into_folder),
+    Step("bare-repositories", "repositories", bare_repositories.run),
+    Step("mysql", "databases", databases.run),
+    Step("mysql", "keys", keys.run),
+    Step("minio", "buckets", buckets.run),
+    Step("minio", "raw data", raw_data.into_bucket),
+    Step("gitea", "repositories", repositories.run),
+    Step("git", "first commits", sample_repositories.run),
 )

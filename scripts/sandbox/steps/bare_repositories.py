@@ -19,7 +19,7 @@ def run(context: Context) -> str:
         hooks = root / f"{name}.git" / "hooks"
         git("config", "core.hooksPath", str(hooks), folder=hooks.parent)  # a global one would win
         _write_hook(hooks / "post-receive", context.driver.state)
-    return f"repositories: {', '.join(missing)}" if missing else ""
+    return f"made {', '.join(missing)}" if missing else ""
 
 
 def _write_hook(hook: Path, state: Path) -> None:

@@ -1,20 +1,36 @@
 """The raw data of the first scenario: scikit-learn's iris, written as CSV into the data store."""
 
 import csv
+from io import StringIO
 
+from sandbox.clients.s3 import S3Store
 from sandbox.context import Context
 
+NAME = "iris.csv"
+SAID = f"{NAME} (150 rows)"
 
-def run(context: Context) -> str:
+
+def into_folder(context: Context) -> str:
     """Write iris.csv where there is none; a file that is there is the user's."""
-    target = context.endpoints.data.folder / "iris.csv"
+    target = context.endpoints.data.folder / NAME
     if target.exists():
         return ""
     draft = target.with_suffix(".new")
-    with draft.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(_iris())
+    draft.write_text(_csv())
     draft.replace(target)
-    return f"raw data: {target.name} (150 rows)"
+    return SAID
+
+
+def into_bucket(context: Context) -> str:
+    """The same for the object store."""
+    store = S3Store(context.settings.minio_port, context.settings.minio_root_password)
+    return SAID if store.put_object_if_absent("data", NAME, _csv) else ""
+
+
+def _csv() -> str:
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(_iris())
+    return text.getvalue()
 
 
 def _iris() -> list[list[str | float]]:

@@ -16,7 +16,7 @@ MARK = "\nStarts-Run: no\n"  # read by `ci deliver`; one first run, not three
 def run(context: Context) -> str:
     """Push every repository whose main has no commit yet; commits of the user are never touched."""
     pushed = [name for name in REPOSITORIES if _push(name, context.endpoints.clone_url(name))]
-    return f"first commit pushed: {', '.join(pushed)}" if pushed else ""
+    return f"pushed {', '.join(pushed)}" if pushed else ""
 
 
 def _push(name: str, url: str) -> bool:

@@ -47,10 +47,22 @@ def create_app(settings: ServerSettings) -> Flask:
     )
     for module in (webhook, status_api, pages):
         app.register_blueprint(module.blueprint)
+    if settings.git_http:
+        host_repositories(app, settings)
     app.register_error_handler(HTTPException, explain)
     app.register_error_handler(sqlite3.Error, explain_database)
     app.after_request(add_headers)
     return app
+
+
+def host_repositories(app: Flask, settings: ServerSettings) -> None:
+    """Serve Git over HTTP and let repositories be made."""
+    from ci import git_http, gitea_api
+    from ci.hosting import Hosting
+
+    for module in (gitea_api, git_http):
+        app.register_blueprint(module.blueprint)
+    Hosting(settings).prepare()
 
 
 def explain(error: HTTPException) -> tuple[Response, int]:

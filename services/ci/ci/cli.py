@@ -71,7 +71,7 @@ def image(arguments: argparse.Namespace) -> int:  # noqa: ARG001
     settings = ImageSettings.from_env()
     if git(".", "status", "--porcelain", "--untracked-files=no").strip():
         say("ci: note: changes that are not committed are not in the image")
-    ref = images.open_store(settings.store).build(Path.cwd(), settings.repository)
+    ref = images.open_store(settings, say).build(Path.cwd(), settings.repository)
     images.write_ref(ref)
     say(ref)
     return 0
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not argv:
         print_error("ci run: name the command to run, as in `ci run -- python -m package`.")
         return 2
-    images.open_store(ImageSettings.from_env().store).run(images.read_ref(), argv)
+    images.open_store(ImageSettings.from_env(), say).run(images.read_ref(), argv)
 
 
 def deliver(arguments: argparse.Namespace) -> int:  # noqa: ARG001

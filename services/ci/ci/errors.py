@@ -13,6 +13,14 @@ class UnknownRepository(CiError):
     """No bare repository of that name."""
 
 
+class NameRefused(CiError):
+    """No organisation or repository may have that name here."""
+
+
+class NameTaken(CiError):
+    """An organisation or repository of that name is there already."""
+
+
 class GitError(CiError):
     """A git command failed."""
 

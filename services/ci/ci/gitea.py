@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -19,6 +20,23 @@ def user(login: str, web_url: str, email: str = "") -> dict[str, Any]:
     }
 
 
+def organisation(name: str, web_url: str) -> dict[str, Any]:
+    """The organisation as its own routes give it."""
+    owner = user(name, web_url)
+    fields = ("id", "full_name", "email", "avatar_url")
+    return {
+        **{field: owner[field] for field in fields},
+        "name": name,
+        "username": name,
+        "visibility": "public",
+    }
+
+
+def clone_url(folder: Path, organisation: str, web_url: str, git_http: bool) -> str:
+    """Where a bare repository is cloned from: over HTTP where it is served, else its folder."""
+    return f"{web_url}/{organisation}/{folder.name}" if git_http else folder.as_uri()
+
+
 def repository(
     organisation: str, name: str, web_url: str, clone_url: str, default_branch: str
 ) -> dict[str, Any]:
@@ -28,7 +46,7 @@ def repository(
         "owner": user(organisation, web_url),
         "name": name,
         "full_name": f"{organisation}/{name}",
-        "private": True,
+        "private": not clone_url.startswith("http"),  # what is served over HTTP everybody may read
         "fork": False,
         "html_url": f"{web_url}/job/{name}/",
         "url": f"{web_url}/api/v1/repos/{organisation}/{name}",

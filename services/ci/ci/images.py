@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -20,10 +21,14 @@ from urllib.parse import unquote, urlsplit
 from ci.environments import Environments
 from ci.errors import ImageError
 from ci.git import git, head
+from ci.settings import ImageSettings
 
 REF_FILE = Path("build/image.ref")
 REF = re.compile(r"env:sha256:([0-9a-f]{64})")
+REGISTRY = re.compile(r"[A-Za-z0-9.-]+:[0-9]+")
 LAUNCHER = Path(__file__).with_name("launcher.py")
+
+Say = Callable[[str], None]
 
 
 class ImageStore(Protocol):
@@ -36,11 +41,17 @@ class ImageStore(Protocol):
         """Become the command in the image. Raises ImageError."""
 
 
-def open_store(url: str) -> ImageStore:
-    """The store at a URL. Raises ImageError for a scheme that no class is for."""
-    parts = urlsplit(url)
+def open_store(settings: ImageSettings, say: Say) -> ImageStore:
+    """The store that IMAGE_STORE names. Raises ImageError where no class is for it."""
+    if REGISTRY.fullmatch(settings.store):
+        from ci.registry_store import RegistryStore
+
+        return RegistryStore(settings, say)
+    parts = urlsplit(settings.store)
     if parts.scheme != "file":
-        raise ImageError(f"IMAGE_STORE is {url!r}; the only kind of image store here is file://.")
+        raise ImageError(
+            f"IMAGE_STORE is {settings.store!r}; it must be file:// and a folder, or a registry as host:port."
+        )
     return FolderStore(Path(unquote(parts.path)))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
-SECRET_ENDINGS = ("TOKEN", "PASSWORD", "SECRET")
+SECRET_ENDINGS = ("TOKEN", "PASSWORD", "SECRET", "SECRET_ACCESS_KEY")
 LOGIN = re.compile(r"://([^/?#\s:@]*)(?::([^/?#\s]*))?@")
 # SQLAlchemy takes a password with slashes and the like as it is
 DATABASE_LOGIN = re.compile(r"://([^/\s:@]*)(?::([^@]*))?@")

@@ -26,8 +26,9 @@ def push_payload(settings: HookSettings, folder: Path, before: str, after: str, 
     commits = [render(record, page) for record in read_commits(folder, new[:COMMITS])]
     add_files(folder, commits)
     pusher = gitea.user(user_name(), settings.web_url)
+    clone_url = gitea.clone_url(folder, settings.organisation, settings.web_url, settings.git_http)
     repository = gitea.repository(
-        settings.organisation, name, settings.web_url, folder.as_uri(), default_branch(folder)
+        settings.organisation, name, settings.web_url, clone_url, default_branch(folder)
     )
     for user in (pusher, repository["owner"]):
         user["username"] = user["login"]  # payloads have it, the API's description does not

@@ -20,7 +20,7 @@ from ci.errors import CiError
 from ci.queue import BuildQueue
 from ci.settings import ServerSettings
 
-HTTP_THREADS = 3
+HTTP_THREADS, GIT_THREADS = 3, 16  # the second with Git over HTTP: every clone and push holds one
 END_SECONDS = 30
 ENDING = (signal.SIGTERM, signal.SIGINT)
 # what a killed server leaves needs a moment to end its steps
@@ -41,7 +41,7 @@ def serve() -> None:
             port=settings.port,
             interface=Interfaces.WSGI,
             workers=1,  # the queue lives in the worker: there is only ever one
-            blocking_threads=HTTP_THREADS,
+            blocking_threads=GIT_THREADS if settings.git_http else HTTP_THREADS,
             websockets=False,
             workers_kill_timeout=END_SECONDS,
             factory=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ci.errors import SettingsError
@@ -12,6 +12,8 @@ from ci.errors import SettingsError
 Environment = Mapping[str, str]
 
 MACHINE = ("PATH", "HOME", "LANG", "TMPDIR")
+# where the engine is, and the base image of what is built there
+ENGINE = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "PYTHON_IMAGE")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 NETWORK = (
     *PROXIES,
@@ -23,6 +25,14 @@ NETWORK = (
     "NODE_EXTRA_CA_CERTS",
     "PIP_CERT",
 )
+STAYS = {
+    *(set(MACHINE) - {"LANG"}),
+    *ENGINE,
+    *(set(NETWORK) - set(PROXIES)),
+    *("_", "HOSTNAME", "LOGNAME", "MAIL", "OLDPWD", "PWD", "SHELL", "SHLVL", "TERM", "USER", "VIRTUAL_ENV"),
+    *("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKE_TERMERR", "MAKE_TERMOUT", "JAVA_HOME", "CLASSPATH"),
+}
+STAYS_PREFIXES = ("BUILDKIT_", "BUILDX_", "DOCKER_", "LD_", "PIP_", "PYTHON", "SSH_", "UV_", "XDG_")
 
 
 def required(env: Environment, key: str) -> str:
@@ -46,9 +56,22 @@ def address(env: Environment, key: str) -> str:
     return required(env, key).rstrip("/")
 
 
+def switch(env: Environment, key: str) -> bool:
+    """Whether `key` is true; missing is false. Raises SettingsError."""
+    value = env.get(key) or "false"
+    if value not in ("true", "false"):
+        raise SettingsError(f"{key} is {value!r}; it must be true or false.")
+    return value == "true"
+
+
+def stays_here(key: str) -> bool:
+    """Whether a variable names something that no container has: a path, a login of the machine, a program."""
+    return key in STAYS or key.startswith(STAYS_PREFIXES)
+
+
 def machine_environment(env: Environment) -> dict[str, str]:
     """What a build gets from the machine: where programs are, and how to reach the network."""
-    names = {*MACHINE, *NETWORK, *(name.lower() for name in PROXIES)}
+    names = {*MACHINE, *ENGINE, *NETWORK, *(name.lower() for name in PROXIES)}
     return {key: value for key, value in env.items() if key in names or key.startswith("UV_")}
 
 
@@ -80,11 +103,15 @@ class ServerSettings:
     keep_builds: int
     stage_timeout: int
     machine: Mapping[str, str]
+    git_http: bool = False
+    admin_user: str = ""
+    admin_password: str = field(default="", repr=False)
 
     @classmethod
     def from_env(cls, env: Environment | None = None) -> ServerSettings:
         """Settings from the environment. Raises SettingsError naming the first wrong one."""
         env = os.environ if env is None else env
+        admin_user = env.get("CI_ADMIN_USER", "")
         return cls(
             home=Path(required(env, "CI_HOME")).absolute(),
             host=env.get("CI_HOST") or "127.0.0.1",
@@ -98,7 +125,16 @@ class ServerSettings:
             keep_builds=positive(env, "CI_KEEP_BUILDS"),
             stage_timeout=positive(env, "CI_STAGE_TIMEOUT"),
             machine=machine_environment(env),
+            git_http=switch(env, "CI_GIT_HTTP"),
+            admin_user=admin_user,
+            admin_password=required(env, "CI_ADMIN_PASSWORD") if admin_user else "",
         )
+
+    @property
+    def own_url(self) -> str:
+        """Where a process on this machine reaches the server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def database(self) -> Path:
@@ -125,6 +161,7 @@ class HookSettings:
     web_url: str
     webhook_secret: str
     organisation: str
+    git_http: bool = False
 
     @classmethod
     def from_file(cls, path: Path) -> HookSettings:
@@ -135,21 +172,41 @@ class HookSettings:
             web_url=address(env, "CI_WEB_URL"),
             webhook_secret=required(env, "CI_WEBHOOK_SECRET"),
             organisation=required(env, "ORGANISATION"),
+            git_http=switch(env, "CI_GIT_HTTP"),
         )
 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """Settings of `ci image` and `ci run`."""
+    """Settings of `ci image` and `ci run`; `memory` and `cpus` in Docker's notation, empty for no limit."""
 
     store: str
     repository: str
+    memory: str
+    cpus: str
+    process: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def from_env(cls, env: Environment | None = None) -> ImageSettings:
         """Settings from a build's environment. Raises SettingsError."""
         env = os.environ if env is None else env
-        return cls(store=address(env, "IMAGE_STORE"), repository=repository_name(env))
+        return cls(
+            store=address(env, "IMAGE_STORE"),
+            repository=repository_name(env),
+            memory=env.get("TASK_MEMORY", ""),
+            cpus=env.get("TASK_CPUS", ""),
+            process=dict(env),
+        )
+
+    @property
+    def machine(self) -> dict[str, str]:
+        """What the docker client gets."""
+        return machine_environment(self.process)
+
+    @property
+    def handed_on(self) -> dict[str, str]:
+        """What a command in a container gets: all but what is true of this machine alone."""
+        return {key: value for key, value in self.process.items() if not stays_here(key)}
 
 
 @dataclass(frozen=True)

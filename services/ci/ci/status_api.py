@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +11,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 from ci import gitea
 from ci.app import Ci
 from ci.errors import UnknownRepository
+from ci.logins import Logins
 from ci.statuses import STATES, Status, combine
 
 PAGE_SIZE, LARGEST_PAGE = 30, 50
@@ -62,10 +62,7 @@ def combined(owner: str, repo: str, ref: str) -> Response:
 
 def check_token() -> None:
     """Only whoever has the token may write."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() not in ("token", "bearer") or not hmac.compare_digest(
-        token.strip().encode(), here().settings.token.encode()
-    ):
+    if Logins(here().settings).user(request.headers.get("Authorization", "")) is None:
         abort(401, "The header Authorization must be `token` and the token for statuses.")
 
 
@@ -146,11 +143,8 @@ def render(status: Status) -> dict[str, Any]:
 
 def render_repository(name: str) -> dict[str, Any]:
     """A repository in Gitea's form."""
-    ci = here()
-    return gitea.repository(
-        ci.settings.organisation,
-        name,
-        ci.settings.web_url,
-        ci.repositories.path(name).as_uri(),
-        ci.repositories.default_branch(name),
-    )
+    settings, repositories = here().settings, here().repositories
+    folder = repositories.path(name)
+    clone_url = gitea.clone_url(folder, settings.organisation, settings.web_url, settings.git_http)
+    branch = repositories.default_branch(name)
+    return gitea.repository(settings.organisation, name, settings.web_url, clone_url, branch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contract import Check, check_answer, description_file, read_description
 from flask import Flask
 from flask.testing import FlaskClient
 from workshop import ORGANISATION, SECRET, TOKEN, Repository, Server
@@ -108,3 +110,17 @@ def server(environment: dict[str, str]) -> Iterator[Server]:
     yield server
     if server.process and server.process.poll() is None:
         server.end()
+
+
+@pytest.fixture(scope="session")
+def description() -> dict[str, Any]:
+    path = description_file()
+    if not path.is_file():
+        pytest.skip("Gitea's API description is not here; name it in GITEA_API_DESCRIPTION")
+    return read_description(path)
+
+
+@pytest.fixture
+def check(description: dict[str, Any]) -> Check:
+    """Checks an answer: the status code is described, the body fits the schema."""
+    return functools.partial(check_answer, description)

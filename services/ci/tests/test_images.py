@@ -163,7 +163,7 @@ def test_two_builders_do_not_collide(project: Repository, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("files", "env", "reason"),
     [
-        ({}, {"IMAGE_STORE": "registry://x"}, "the only kind of image store here is file://"),
+        ({}, {"IMAGE_STORE": "registry://x"}, "it must be file:// and a folder, or a registry as host:port"),
         ({}, {"IMAGE_STORE": ""}, "IMAGE_STORE is not set"),
         ({"requirements.lock": "iniconfig==2.3.1\n"}, {}, "uv pip failed"),
         ({"requirements.lock": "iniconfig==2.3.1 --hash=sha256:" + "0" * 64 + "\n"}, {}, "uv pip failed"),

@@ -2,63 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from contract import Check
 from flask.testing import FlaskClient
-from jsonschema import Draft4Validator
 from werkzeug.test import TestResponse
 from workshop import MAKEFILE, ORGANISATION, TOKEN, Repository, git
 
 from ci.statuses import combine
 
 API = f"/api/v1/repos/{ORGANISATION}/model_training"
-PROJECT = Path(__file__).parents[3]
-Check = Callable[[TestResponse, str, str], Any]
-
-
-def description_file() -> Path:
-    given = os.environ.get("GITEA_API_DESCRIPTION")
-    return Path(given) if given else PROJECT.parent / "shared" / "specs" / "gitea-api-v1.json"
-
-
-@pytest.fixture(scope="module")
-def description() -> dict[str, Any]:
-    path = description_file()
-    if not path.is_file():
-        pytest.skip("Gitea's API description is not here; name it in GITEA_API_DESCRIPTION")
-    return strict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def strict(node: Any) -> Any:
-    """The description with every object closed: a field that Gitea does not have is a mistake."""
-    if isinstance(node, list):
-        return [strict(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    node = {key: strict(value) for key, value in node.items()}
-    if node.get("type") == "object" and "properties" in node:
-        node["additionalProperties"] = False
-    return node
-
-
-@pytest.fixture
-def check(description: dict[str, Any]) -> Check:
-    """Checks an answer: the status code is described, the body fits the schema."""
-
-    def check_answer(answer: TestResponse, method: str, path: str) -> Any:
-        responses = description["paths"]["/repos/{owner}/{repo}" + path][method]["responses"]
-        assert str(answer.status_code) in responses
-        name = responses[str(answer.status_code)]["$ref"].rpartition("/")[2]
-        schema = description["responses"][name].get("schema") or {"$ref": "#/definitions/APIError"}
-        Draft4Validator({**description, **schema}).validate(answer.json)
-        return answer.json
-
-    return check_answer
+REPOSITORY = "/repos/{owner}/{repo}"
 
 
 def post(client: FlaskClient, sha: str, token: str = f"token {TOKEN}", **body: Any) -> TestResponse:
@@ -77,7 +32,7 @@ def test_a_status_is_created_as_described(client: FlaskClient, sha: str, check: 
     url = "http://localhost/x"
     answer = post(client, sha, state="success", context="image", description="env:sha256:0", target_url=url)
     assert answer.status_code == 201
-    body = check(answer, "post", "/statuses/{sha}")
+    body = check(answer, "post", REPOSITORY + "/statuses/{sha}")
     assert (body["status"], body["context"], body["description"], body["target_url"]) == (
         "success",
         "image",
@@ -104,19 +59,19 @@ def test_a_commit_is_found_by_branch_tag_and_short_or_full_id(
 ) -> None:
     post(client, sha, state="success", context="ci")
     ref = {"FULL": sha, "SHORT": sha[:7]}.get(ref, ref)
-    combined = check(client.get(f"{API}/commits/{ref}/status"), "get", "/commits/{ref}/status")
+    combined = check(client.get(f"{API}/commits/{ref}/status"), "get", REPOSITORY + "/commits/{ref}/status")
     assert (combined["sha"], combined["state"], combined["total_count"]) == (sha, "success", 1)
     assert combined["repository"]["full_name"] == "mlops/model_training"
-    listed = check(client.get(f"{API}/commits/{ref}/statuses"), "get", "/commits/{ref}/statuses")
+    listed = check(client.get(f"{API}/commits/{ref}/statuses"), "get", REPOSITORY + "/commits/{ref}/statuses")
     assert [status["context"] for status in listed] == ["ci"]
-    same = check(client.get(f"{API}/statuses/{ref}"), "get", "/statuses/{sha}")
+    same = check(client.get(f"{API}/statuses/{ref}"), "get", REPOSITORY + "/statuses/{sha}")
     assert same == listed
 
 
 def test_the_newest_status_of_each_context_counts(client: FlaskClient, sha: str, check: Check) -> None:
     for context, state in [("ci", "pending"), ("ci", "failure"), ("image", "success"), ("ci", "success")]:
         post(client, sha, state=state, context=context)
-    combined = check(client.get(f"{API}/commits/main/status"), "get", "/commits/{ref}/status")
+    combined = check(client.get(f"{API}/commits/main/status"), "get", REPOSITORY + "/commits/{ref}/status")
     assert combined["state"] == "success"
     assert {s["context"]: s["status"] for s in combined["statuses"]} == {"ci": "success", "image": "success"}
 
@@ -137,7 +92,7 @@ def test_states_combine_as_in_gitea(states: list[str], together: str) -> None:
 
 
 def test_a_commit_without_statuses_is_pending(client: FlaskClient, sha: str, check: Check) -> None:
-    combined = check(client.get(f"{API}/commits/{sha}/status"), "get", "/commits/{ref}/status")
+    combined = check(client.get(f"{API}/commits/{sha}/status"), "get", REPOSITORY + "/commits/{ref}/status")
     assert (combined["state"], combined["statuses"]) == ("pending", [])
 
 
@@ -148,7 +103,7 @@ def test_lists_are_sorted_filtered_and_paged(client: FlaskClient, sha: str, chec
     def contexts(query: str) -> list[str]:
         answer = client.get(f"{API}/statuses/{sha}?{query}")
         assert answer.headers["X-Total-Count"] == ("1" if "state" in query else "5")
-        return [status["context"] for status in check(answer, "get", "/statuses/{sha}")]
+        return [status["context"] for status in check(answer, "get", REPOSITORY + "/statuses/{sha}")]
 
     assert contexts("") == ["c4", "c3", "c2", "c1", "c0"]
     assert contexts("sort=oldest") == ["c0", "c1", "c2", "c3", "c4"]
@@ -176,12 +131,12 @@ def test_writing_needs_the_token(client: FlaskClient, sha: str, token: str) -> N
 
 
 def test_unknown_repositories_owners_and_commits_are_404(client: FlaskClient, sha: str, check: Check) -> None:
-    assert check(post(client, "1" * 40, state="success"), "post", "/statuses/{sha}")["message"]
+    assert check(post(client, "1" * 40, state="success"), "post", REPOSITORY + "/statuses/{sha}")["message"]
     for path in (f"{API}/commits/nowhere/status", API.replace("mlops", "evil") + f"/commits/{sha}/status"):
         assert client.get(path).status_code == 404
-        check(client.get(path), "get", "/commits/{ref}/status")
+        check(client.get(path), "get", REPOSITORY + "/commits/{ref}/status")
     unknown = client.get(f"/api/v1/repos/mlops/other/commits/{sha}/statuses")
-    check(unknown, "get", "/commits/{ref}/statuses")
+    check(unknown, "get", REPOSITORY + "/commits/{ref}/statuses")
     assert unknown.status_code == 404
 
 
@@ -190,7 +145,7 @@ def test_a_state_that_gitea_does_not_have_is_400(client: FlaskClient, sha: str, 
     for body in ({"state": "green"}, {}, {"state": ""}, script):
         answer = post(client, sha, **body)
         assert answer.status_code == 400
-        check(answer, "post", "/statuses/{sha}")
+        check(answer, "post", REPOSITORY + "/statuses/{sha}")
 
 
 UNREADABLE = [b"", b"{", b"[]", b'{"state": 5}', b'{"state": "success", "context": "\\ud800"}']

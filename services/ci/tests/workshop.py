@@ -148,7 +148,7 @@ class Server:
     def is_healthy(self) -> bool:
         try:
             return requests.get(f"{self.url}/health", timeout=2).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             assert self.process.poll() is None, Path(self.environment["HOME"], "server.log").read_text()
             return False
 

@@ -69,6 +69,7 @@ class Follower:
             else:
                 self._leave()
             self._failures = 0
+            self._serving.away = ""
             self._report_registry(champion)
             return self._settings.poll_seconds
         except RegistryError as error:
@@ -126,6 +127,7 @@ class Follower:
 
     def _endure(self, error: RegistryError) -> float:
         self._failures += 1
+        self._serving.away = str(error)
         self._metrics.registry_errors.inc()
         self._report(
             "away", "warning", f"{error} Serving goes on with {self._serving.identity or 'no model'}."

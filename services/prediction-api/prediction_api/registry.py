@@ -32,6 +32,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.mlflow_url
         self._model_name = settings.model_name
+        self._login = settings.mlflow_user
         self._session = requests.Session()
         if settings.mlflow_user:
             self._session.auth = (settings.mlflow_user, settings.mlflow_password)
@@ -147,7 +148,14 @@ class Registry:
             raise RegistryError(f"MLflow at {self._url} did not answer with JSON; is the address right?")
         return answer
 
+    def _unauthorized(self) -> str:
+        if not self._login:
+            return "asks for a login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        return f"refuses the password of {self._login}; look at MLFLOW_TRACKING_PASSWORD"
+
     def _check(self, response: requests.Response) -> None:
+        if response.status_code == requests.codes.unauthorized:
+            raise RegistryError(f"MLflow at {self._url} {self._unauthorized()}.")
         if not response.ok:
             said = " ".join(response.text[:300].split())
             raise RegistryError(f"MLflow at {self._url} answered {response.status_code}: {said}")

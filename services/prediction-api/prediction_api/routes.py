@@ -89,8 +89,10 @@ def _about() -> dict[str, Any]:
 
 def _model(record: Record) -> Model:
     if record.model is None:
-        seconds = str(math.ceil(_service().settings.poll_seconds))
-        detail = "MLflow has no champion that could be served; see last_refusal of /model."
+        service = _service()
+        seconds = str(math.ceil(service.settings.poll_seconds))
+        empty = "MLflow has no champion that could be served; see last_refusal of /model."
+        detail = service.serving.away or empty
         raise Problem("no-model", detail, headers=(("Retry-After", seconds),))
     return record.model
 

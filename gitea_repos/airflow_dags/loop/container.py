@@ -1,0 +1,151 @@
+"""A task's program as a container of the engine: its limits, its log, its result and a certain end.
+
+A container belongs to a run and a task, not to a try. When a try is lost, by the kill of its scheduler, its
+container goes on, and the next try takes it over: nothing is trained twice in one run. The try that owns a
+container is in its name, for a name can change; the labels say what it was made for.
+"""
+
+import logging
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loop.engine import connected, fetch_image
+from loop.errors import Failure, LoopError
+from loop.output import Say, follow
+from loop.process import Ended
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+log = logging.getLogger(__name__)
+
+LABEL = "mlops-sandbox"
+FORBIDDEN = re.compile(r"[^a-zA-Z0-9_.-]")  # in a container's name
+MOST_PROCESSES = 512
+# A kind of log that a later try can read from its beginning.
+LOG = {"type": "json-file", "config": {"max-size": "20m", "max-file": "2"}}
+GRACE = 3  # seconds between asking and forcing; Airflow itself forces after five
+
+
+@dataclass(frozen=True)
+class Job:
+    """One try of a task's program: `own` are its own variables, `shared` those that every task has.
+
+    `memory` is bytes or has a suffix (`2g`), `cpus` a number of processors.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    try_number: int
+    image: str
+    argv: list[str]
+    own: dict[str, str]
+    shared: dict[str, str]
+    memory: str
+    cpus: float
+
+    @property
+    def name(self) -> str:
+        """The container's name while this try owns it."""
+        return FORBIDDEN.sub("_", f"{self.dag_id}.{self.run_id}.{self.task_id}.{self.try_number}")
+
+    def is_done_by(self, container: "Container") -> bool:
+        """Whether a container does this very job: it still runs, or has ended with what is a result."""
+        config, state = container.attrs["Config"], container.attrs["State"]
+        same = (
+            container.labels.get(f"{LABEL}.run") == self.run_id
+            and (config["Image"], config["Cmd"]) == (self.image, self.argv)
+            and {f"{key}={value}" for key, value in self.own.items()} <= set(config["Env"] or [])
+        )
+        ended = state["Status"] == "exited" and state["ExitCode"] in (0, 1)
+        return same and (state["Status"] == "running" or ended)
+
+
+def execute(job: Job, say: Say) -> Ended:
+    """Run a program in a container to its end, saying each line of its output at once.
+
+    Raises Unreachable when engine or registry are away: the container then goes on without this try. Any
+    other interruption, Airflow's kill and timeout above all, ends the container.
+    """
+    with connected() as client:
+        container = take_over(client, job) or create(client, job)
+        try:
+            if container.status == "created":
+                container.start()
+            ended = follow(container, say)
+            short = _short_of_memory(container, ended)
+        except Exception:
+            raise  # the engine is away, or the loop is wrong: the program goes on for the next try
+        except BaseException:
+            discard(job.name, container)
+            raise
+        discard(job.name, container)
+    if short:
+        raise Failure(f"the task needed more memory than TASK_MEMORY allows, {job.memory}: raise it")
+    return ended
+
+
+def take_over(client: "DockerClient", job: Job) -> "Container | None":
+    """The container in which an earlier try does this job, now this try's; all others of the task go.
+
+    One run of a DAG runs at a time, so that a container of another run has nobody who waits for it.
+    """
+    labels = [f"{LABEL}.task={job.task_id}"]
+    found = None
+    for other in client.containers.list(all=True, filters={"label": labels}, ignore_removed=True):
+        if not other.name.startswith(f"{job.dag_id}."):
+            continue
+        if not found and job.is_done_by(other):
+            found = other
+        else:
+            log.info("Removing %s, %s: it is of no use to this try", other.name, other.status)
+            other.remove(v=True, force=True)
+    if found and found.name != job.name:
+        log.info("Taking over %s, %s: this try was not the first", found.name, found.status)
+        found.rename(job.name)
+    return found
+
+
+def create(client: "DockerClient", job: Job) -> "Container":
+    """A new container for the job, not started; raises LoopError when its image cannot be had."""
+    fetch_image(client, job.image)
+    return client.containers.create(
+        job.image,
+        job.argv,
+        name=job.name,
+        environment=job.shared | job.own,
+        labels={
+            f"{LABEL}.run": job.run_id,
+            f"{LABEL}.task": job.task_id,
+            f"{LABEL}.try": str(job.try_number),
+        },
+        network_mode="host",
+        mem_limit=job.memory,
+        memswap_limit=job.memory,  # both together: no swap
+        nano_cpus=int(job.cpus * 1e9),
+        pids_limit=MOST_PROCESSES,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        log_config=LOG,
+    )
+
+
+def discard(name: str, container: "Container") -> None:
+    """End and remove a container, unless another try has taken it over; an engine that is away is no error.
+
+    What is left behind then is removed by the next try or run of the task.
+    """
+    with suppress(LoopError), connected() as client:
+        found = client.containers.get(container.id)
+        if found.name == name:
+            found.stop(timeout=GRACE)
+            found.remove(v=True, force=True)
+
+
+def _short_of_memory(container: "Container", ended: Ended) -> bool:
+    container.reload()
+    return ended.status not in (0, 1) and container.attrs["State"].get("OOMKilled", False)

@@ -1,0 +1,136 @@
+"""The only place that runs `docker`: Compose by its command, the engine by Docker's SDK."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker import DockerClient
+from docker.errors import DockerException
+
+from sandbox.errors import MachineError, ServiceError
+from sandbox.settings import ROOT, docker_environment
+
+FILE = ROOT / "compose" / "compose.yaml"
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+CONFIG_HASH = "com.docker.compose.config-hash"
+FOLDER = "com.docker.compose.project.working_dir"
+CALL_SECONDS = 60  # of a call to the engine
+LAST_WORDS = 1500  # characters of a failed command that are shown
+
+
+class Compose:
+    """One Compose project: its files, and the values that they are filled in with."""
+
+    def __init__(self, project: str, override: str, values: Mapping[str, str]) -> None:
+        self.project = project
+        self.files = [FILE, *([Path(override)] if override else [])]
+        self.environment = docker_environment() | dict(values) | {"COMPOSE_PROJECT_NAME": project}
+
+    def run(self, *arguments: str) -> str:
+        """What `docker compose` prints. Raises ServiceError with its own last words."""
+        result = self._call(*arguments)
+        if result.returncode:
+            said = result.stderr.strip()[-LAST_WORDS:]
+            raise ServiceError(f"docker compose {' '.join(arguments[:1])} failed:\n{said}", "Run: make logs")
+        return result.stdout
+
+    def up(self, services: Sequence[str], seconds: int) -> None:
+        """Start services, everything they depend on included, until healthy. Raises ServiceError."""
+        wait = ("--wait", "--wait-timeout", str(seconds), "--no-build", "--quiet-pull")
+        self.run("up", "--detach", *wait, *(services or ("--remove-orphans",)))
+
+    def build(self, services: Sequence[str]) -> None:
+        """Build the images of services. Raises ServiceError with the builder's last words."""
+        self.run("--progress", "plain", "build", *services)
+
+    def logs(self, service: str, lines: int, follow: bool) -> Iterator[str]:
+        """The newest lines of one service or of all. Raises ServiceError."""
+        more = [*(["--follow"] if follow else []), *([service] if service else [])]
+        command = [*self._command, "logs", "--no-color", "--tail", str(lines), *more]
+        with subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            for line in process.stdout or ():
+                yield line.rstrip("\n")
+
+    @cached_property
+    def configuration(self) -> dict[str, Any]:
+        """All files as one document, values filled in. Raises ServiceError that names a missing value."""
+        return dict(json.loads(self.run("config", "--format", "json")))
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """What Compose would label each service's container with: another one is made anew."""
+        lines = self.run("config", "--hash", "*").splitlines()
+        return dict(line.split() for line in lines)
+
+    @property
+    def services(self) -> dict[str, dict[str, Any]]:
+        """The services in the order of the include list."""
+        return dict(self.configuration["services"])
+
+    @property
+    def _command(self) -> list[str]:
+        files = [word for path in self.files for word in ("--file", str(path))]
+        # .env reaches Compose by the environment alone: read by itself, a dollar sign would be a variable.
+        return ["docker", "compose", *files, "--env-file", "/dev/null"]
+
+    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [*self._command, *arguments]
+        try:
+            return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise MachineError(f"P10 docker cannot be run: {error}", "Install Docker Engine") from error
+
+
+def connect() -> DockerClient:
+    """The engine that the `docker` command talks to, whatever its context is. Raises MachineError."""
+    try:
+        return docker.DockerClient(base_url=_address(), timeout=CALL_SECONDS, version="auto", tls=_tls())
+    except (DockerException, OSError, subprocess.SubprocessError) as error:
+        raise MachineError(
+            f"P10 Docker does not answer: {str(error)[:300]}",
+            "Start Docker (systemctl start docker, or Docker Desktop), then: make up. "
+            "Without Docker: set DRIVER=embedded in .env, a sandbox of its own with its own data",
+        ) from error
+
+
+def docker_plugin(name: str) -> str:
+    """The version of a plugin of the `docker` command, empty where there is none."""
+    result = subprocess.run(
+        ["docker", name, "version"], env=docker_environment(), capture_output=True, text=True, check=False
+    )
+    words = [word.lstrip("v") for word in result.stdout.split()]
+    return next((word for word in words if word[:1].isdigit()), "") if not result.returncode else ""
+
+
+def manifest(image: str) -> list[dict[str, Any]]:
+    """The manifests behind an image's name, from its registry; empty where it does not answer."""
+    command = ["docker", "manifest", "inspect", "--verbose", image]
+    result = subprocess.run(command, env=docker_environment(), capture_output=True, text=True, check=False)
+    found = json.loads(result.stdout) if not result.returncode else []
+    return found if isinstance(found, list) else [found]
+
+
+def _address() -> str:
+    environment = docker_environment()
+    if host := environment.get("DOCKER_HOST"):
+        return host
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return result.stdout.strip()
+
+
+def _tls() -> Any:
+    environment = docker_environment()
+    folder = environment.get("DOCKER_CERT_PATH")
+    if not (folder and environment.get("DOCKER_TLS_VERIFY")):
+        return False
+    return docker.tls.TLSConfig(
+        client_cert=(f"{folder}/cert.pem", f"{folder}/key.pem"), ca_cert=f"{folder}/ca.pem", verify=True
+    )

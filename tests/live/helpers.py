@@ -1,0 +1,22 @@
+"""What the live tests look at: a prediction, and the words of a receipt."""
+
+import requests
+
+STAGES = ["push", "ci", "data", "train", "gate", "register", "tag", "promote", "serve", "verify"]
+FLOWERS = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2], [6.0, 3.4, 4.5, 1.6], [4.8, 3.4, 1.6, 0.2]]
+SPECIES = ["versicolor", "setosa", "versicolor", "setosa"]
+
+
+def predict(sandbox, instances):
+    url = f"{sandbox.url('prediction-api')}/predict"
+    answer = requests.post(url, json={"instances": instances}, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def states(receipt):
+    return {stage["name"]: stage["state"] for stage in receipt["stages"]}
+
+
+def detail(receipt, name):
+    return next(stage["detail"] for stage in receipt["stages"] if stage["name"] == name)

@@ -1,0 +1,128 @@
+"""The docker driver's own decisions: what it refuses, what it calls healthy, when an image is another one."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sandbox.drivers import engine, images
+from sandbox.drivers.docker import DockerDriver, health
+from sandbox.drivers.environment_files import render_raw
+from sandbox.errors import MachineError, SettingsError
+
+GOOD = {"Architecture": "x86_64", "MemTotal": 8 * 1024**3, "NCPU": 4, "DockerRootDir": "/not-on-this-machine"}
+
+
+def container(running=True, status=None, output="", code=0, restart="unless-stopped"):
+    state = {"Running": running, "ExitCode": code, "StartedAt": "2026-01-01T10:00:00.123Z"}
+    if status:
+        state["Health"] = {"Status": status, "Log": [{"Output": output}]}
+    attrs = {"State": state, "HostConfig": {"RestartPolicy": {"Name": restart}}}
+    return SimpleNamespace(short_id="abc", attrs=attrs)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (None, (False, False, "not created")),
+        (container(status="healthy"), (True, True, "container abc, since 2026-01-01T10:00:00")),
+        (container(), (True, True, "container abc, since 2026-01-01T10:00:00")),
+        (container(status="starting"), (True, False, "container abc, starting: ")),
+        (
+            container(status="unhealthy", output="one\ntwo\n"),
+            (True, False, "container abc, unhealthy: two"),
+        ),
+        (container(running=False, restart="no"), (False, True, "container abc, ended with 0")),
+        (container(running=False, code=1, restart="no"), (False, False, "container abc, ended with 1")),
+        (container(running=False), (False, False, "container abc, ended with 0")),
+    ],
+)
+def test_health_says_what_the_container_says(found, expected):
+    assert [part if not isinstance(part, str) else part.removesuffix(": ") for part in health(found)] == [
+        part if not isinstance(part, str) else part.removesuffix(": ") for part in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"Architecture": "riscv64"}, "P14"), ({"MemTotal": 2 * 1024**3}, "P15")],
+)
+def test_an_engine_that_is_too_small_is_refused_with_both_ways_out(change, code):
+    with pytest.raises(MachineError, match=code) as caught:
+        engine._check_size(GOOD | change)
+    assert "DRIVER=embedded" in caught.value.hint
+
+
+def test_an_engine_that_is_large_enough_passes(capsys):
+    engine._check_size(GOOD)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine.shutil, "disk_usage", lambda _: SimpleNamespace(free=1024**3))
+    with pytest.raises(MachineError, match="P16"):
+        engine._check_size(GOOD | {"DockerRootDir": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"),
+    [
+        ("", True),
+        ("2.29.7", True),
+        ("2.30.0", False),
+        ("2.40.3-3", False),
+        ("5.5.0", False),
+        ("19.03.1", False),
+    ],
+)
+def test_versions_are_compared_by_number(version, refused):
+    if refused:
+        with pytest.raises(MachineError, match="P12"):
+            engine._check_version("P12", "Docker Compose", version, (2, 30))
+    else:
+        engine._check_version("P12", "Docker Compose", version, (2, 30))
+
+
+def test_an_image_is_another_one_when_its_sources_or_the_override_change(tmp_path, monkeypatch):
+    folder = tmp_path / "services/mlflow"
+    folder.mkdir(parents=True)
+    (tmp_path / "compose").mkdir()
+    (tmp_path / "compose/compose.yaml").touch()
+    (folder / "a.py").write_text("1")
+    monkeypatch.setattr(images, "ROOT", tmp_path)
+    monkeypatch.setattr(images, "SOURCES", {"mlflow": ("services/mlflow",)})
+
+    def tag(override=""):
+        images._digest.cache_clear()
+        return images.image_tags(override)["TAG_MLFLOW"]
+
+    first = tag()
+    (folder / "tests").mkdir()
+    (folder / "tests/test_a.py").write_text("not in the image")
+    assert tag() == first
+    (folder / "a.py").write_text("2")
+    assert tag() != first
+    override = tmp_path / "override.yaml"
+    override.write_text("{}")
+    assert tag(str(override)) not in {first, tag()}
+
+
+def test_an_image_for_another_platform_does_not_count(monkeypatch):
+    def manifest(architecture, sizes):
+        layers = [{"size": size} for size in sizes]
+        platform = {"platform": {"architecture": architecture}}
+        return {"Descriptor": platform, "SchemaV2Manifest": {"layers": layers}}
+
+    found = [manifest("amd64", [1, 2]), manifest("arm64", [3, 4])]
+    monkeypatch.setattr(engine, "manifest", lambda _: found)
+    assert engine._download_size("any", "arm64") == 7
+    assert engine._download_size("any", "s390x") is None
+
+
+def test_loop_env_as_raw_lines_refuses_a_line_break():
+    assert render_raw({"A": "x $y 'z'"}) == "A=x $y 'z'\n"
+    with pytest.raises(SettingsError, match="B holds"):
+        render_raw({"B": "1\n2"})
+
+
+def test_every_port_of_the_driver_is_a_setting(settings):
+    assert len(settings.ports(DockerDriver.ports)) == len(DockerDriver.ports)
