@@ -32,6 +32,20 @@ def test_up_serves_a_model(sandbox):
     assert predict(sandbox, FLOWERS).json() == {"predictions": SPECIES}
 
 
+def test_the_first_commit_of_every_repository_is_green(sandbox, tmp_path):
+    for name, repository in sandbox.json("status")["repositories"].items():
+        command = ["git", "ls-remote", repository["clone_url"], "refs/heads/main"]
+        head = subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=tmp_path
+        ).stdout.split()[0]
+
+        def ci(commit=head):
+            state = states(sandbox.json("trace", commit))["ci"]
+            return state if state != "running" else None
+
+        assert wait_until(ci, what=f"the build of {name}", seconds=300) == "passed", name
+
+
 def test_a_push_becomes_a_served_model_with_a_receipt(sandbox, clone, mlflow, figures):
     work = clone("model_training")
     (work.folder / "NOTES.md").write_text("A harmless change.\n")

@@ -14,9 +14,13 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-dags-")
 
 from loop.limits import Limits
 from loop.run import Run
-from loop.settings import Settings
+from loop.settings import LOOP_KEYS, Settings
 from tests.neighbours import API, Repository, Server, Statuses
 from tests.registry import Registry
+
+# A build has the loop's addresses and logins in its environment; the tests have their own.
+for key in LOOP_KEYS:
+    os.environ.pop(key, None)
 
 
 @pytest.fixture

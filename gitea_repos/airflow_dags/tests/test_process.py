@@ -8,6 +8,7 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+import psutil
 import pytest
 
 from loop import wait
@@ -72,13 +73,9 @@ def test_a_task_sees_loop_env_and_the_machine_but_nothing_of_airflow() -> None:
 
 def alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return (
-        "Z"
-        not in subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
-    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "kill"])

@@ -6,7 +6,8 @@ from sandbox.drivers.embedded import EmbeddedDriver
 from sandbox.errors import MachineError, SettingsError
 from sandbox.settings import Settings, save_setting
 
-DRIVERS: dict[str, type[Driver]] = {"docker": DockerDriver, "embedded": EmbeddedDriver}
+# The first choice is the one whose loop is whole: docker's Gitea and Jenkins start, but are not wired yet.
+DRIVERS: dict[str, type[Driver]] = {"embedded": EmbeddedDriver, "docker": DockerDriver}
 
 
 def load_driver(settings: Settings) -> Driver:
