@@ -8,7 +8,7 @@ from sandbox.context import Context
 from sandbox.errors import LoopError, ServiceError
 from sandbox.receipt import Receipt, read_receipt
 from sandbox.reference import find_loop
-from sandbox.wait import Deadline, pause
+from sandbox.wait import Deadline, patiently, pause
 
 EXIT_CODES = {"passed": 0, "skipped": 0, "failed": 1, "rejected": 1, "waiting": 3}
 LOOK_EVERY = 1.0  # seconds
@@ -22,7 +22,7 @@ def trace(context: Context, ref: str) -> Receipt:
 def follow(context: Context, ref: str, seconds: float) -> Receipt:
     """The receipt once the loop has ended, shown live until then. Raises LoopError after `seconds`."""
     deadline = Deadline(seconds)
-    receipt = trace(context, ref)
+    receipt = _patiently(context, ref)
     fixed = ref or receipt.git_sha or receipt.run_id  # the newest as of now, also when a newer one comes
     said: set[str] = set()
     with console.live() as view:
@@ -33,10 +33,14 @@ def follow(context: Context, ref: str, seconds: float) -> Receipt:
                     f"{fixed} is still {receipt.state} after {seconds:.0f} s.", f"Run: make trace REF={fixed}"
                 )
             pause(LOOK_EVERY)
-            with deadline.tolerate(ServiceError):
-                receipt = trace(context, fixed)
+            receipt = _patiently(context, fixed)
         _show_progress(view, receipt, said)
     return receipt
+
+
+def _patiently(context: Context, ref: str) -> Receipt:
+    """The receipt, also where a service is just starting again."""
+    return patiently(lambda: trace(context, ref), ServiceError)
 
 
 def exit_code(receipt: Receipt) -> int:

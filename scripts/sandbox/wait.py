@@ -56,3 +56,15 @@ def wait_until(
         if deadline.passed():
             raise ServiceError(f"Waited {seconds:.0f} s for {what}. Last seen: {seen}", hint)
         time.sleep(interval)
+
+
+PATIENCE = 60.0  # seconds that a service may need to start again
+
+
+def patiently(call: Callable[[], T], away: type[SandboxError], seconds: float = PATIENCE) -> T:
+    """Call again while it raises `away`, the kind that time mends; every other error is raised at once."""
+    deadline = Deadline(seconds)
+    while True:
+        with deadline.tolerate(away):
+            return call()
+        pause(0.5)

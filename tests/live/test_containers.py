@@ -31,18 +31,17 @@ class Watch:
         self.thread.join()
 
     def _look(self):
-        form = '{{.ID}} {{.Image}} {{.Label "mlops-sandbox.run"}}'
+        form = '{{.Id}} {{.Config.Image}} {{index .Config.Labels "mlops-sandbox.run"}}'
+        look = f"docker ps --all --quiet --filter {TRAINING} | xargs -r docker inspect --format '{form}'"
         while not self.over.is_set():
-            code, printed = self.machine.inside(
-                "engine", ["docker", "ps", "-a", "--filter", TRAINING, "--format", form]
-            )
+            code, printed = self.machine.inside("engine", ["sh", "-c", look])
             if code == 0:
-                self.seen.update(line.split(" ", 1) for line in printed.splitlines())
+                self.seen.update({line.split()[0]: tuple(line.split()[1:]) for line in printed.splitlines()})
             pause(0.5)
 
     def of(self, run):
         """The images of the containers that trained for a run."""
-        return [words.split()[0] for words in self.seen.values() if words.split()[-1] == run]
+        return [image for image, trained_for in self.seen.values() if trained_for == run]
 
 
 def service_images(machine):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sandbox.clients.s3 import S3Store, S3StoreAway, User, policy, readable, writable
 from sandbox.context import Context
-from sandbox.steps.patience import PATIENCE, patiently
+from sandbox.wait import PATIENCE, patiently
 
 BUCKETS = {"data": False, "dvc": False, "mlflow": True}  # name: versioned
 

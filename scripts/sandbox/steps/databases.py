@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sandbox.clients.mysql import ADMIN, Account, MySql, MySqlAway, all_of
 from sandbox.context import Context
-from sandbox.steps.patience import PATIENCE, patiently
+from sandbox.wait import PATIENCE, patiently
 
 OWNERS = ("mlflow", "airflow", "serving")  # a database and its user
 SHOWN = ("mlflow", "serving")  # what Grafana may read

@@ -5,7 +5,7 @@ import hashlib
 from sandbox.clients.mysql import MySql, MySqlAway
 from sandbox.context import Context
 from sandbox.errors import SettingsError
-from sandbox.steps.patience import PATIENCE, patiently
+from sandbox.wait import PATIENCE, patiently
 
 KEYS = ("AIRFLOW_FERNET_KEY", "GITEA_SECRET_KEY", "GRAFANA_SECRET_KEY")
 

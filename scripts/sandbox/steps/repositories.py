@@ -6,7 +6,7 @@ from functools import partial
 from sandbox.clients.gitea import Gitea, GiteaAway
 from sandbox.context import REPOSITORIES, Context
 from sandbox.settings import ORGANISATION
-from sandbox.steps.patience import PATIENCE, patiently
+from sandbox.wait import PATIENCE, patiently
 
 
 def run(context: Context) -> str:
