@@ -3,14 +3,14 @@
 set -eu
 fail() { echo "✗ $1" >&2; exit 1; }
 reached() { [ "$(printf '%s\n' "$2" "${1#v}" | sort -V | head -n 1)" = "$2" ]; } # version, least version
-plugins() { reached "$(docker compose version --short 2>&1)" 2.24 && reached "$(docker buildx version 2>&1 | cut -d' ' -f2)" 0.17; }
+plugins() { reached "$(docker compose version --short 2>&1)" 2.30 && reached "$(docker buildx version 2>&1 | cut -d' ' -f2)" 0.17; }
 mirror() { # shellcheck disable=SC2016 # apt's own variables
     apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(SITE)' 'Created-By: Packages' |
         awk -v release="$(. /etc/os-release && echo "$VERSION_CODENAME")" '$1 == release && $2 == "main" {print $3; exit}'
 }
 if [ "${1:-}" = mirror ]; then mirror; exit; fi
 if docker info >/dev/null 2>&1 && plugins; then echo "✓ Docker answers"; exit; fi
-{ [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ]; } || fail "No Docker with Compose 2.24 and buildx 0.17 answers. This script installs them as root on Debian only: https://docs.docker.com/engine/install/"
+{ [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ]; } || fail "No Docker with Compose 2.30 and buildx 0.17 answers. This script installs them as root on Debian only: https://docs.docker.com/engine/install/"
 apt-get update -qq || fail "apt-get update failed. Mend the machine's apt sources."
 export DEBIAN_FRONTEND=noninteractive
 apt-get install -y -qq --no-install-recommends ca-certificates docker.io iptables mmdebstrap >/dev/null || fail "apt-get could not install docker.io, iptables and mmdebstrap."

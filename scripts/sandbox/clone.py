@@ -23,6 +23,7 @@ def clone_repository(context: Context, repository: str, folder: Path) -> Path:
         git("config", "user.name", IDENTITY["GIT_AUTHOR_NAME"], folder=target)
         git("config", "user.email", IDENTITY["GIT_AUTHOR_EMAIL"], folder=target)
         console.note(f"Git knows no user here: commits in this clone are by {IDENTITY['GIT_AUTHOR_NAME']}")
+    (target / ".git" / "config").chmod(0o600)  # the address of origin may hold a password
     if (target / ".dvc").is_dir():
         options = "".join(f"    {key} = {value}\n" for key, value in context.endpoints.dvc_remote().items())
         write_private(

@@ -3,11 +3,13 @@
 import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import docker
+import requests
 from docker import DockerClient
 from docker.errors import DockerException
 
@@ -46,7 +48,10 @@ class Compose:
 
     def build(self, services: Sequence[str]) -> None:
         """Build the images of services. Raises ServiceError with the builder's last words."""
-        self.run("--progress", "plain", "build", *services)
+        proxies = [name for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") if self.environment.get(name)]
+        # Names only: the values come from the environment, which no list of processes shows.
+        arguments = [word for name in proxies for word in ("--build-arg", name)]
+        self.run("--progress", "plain", "build", *arguments, *services)
 
     def logs(self, service: str, lines: int, follow: bool) -> Iterator[str]:
         """The newest lines of one service or of all. Raises ServiceError."""
@@ -55,8 +60,11 @@ class Compose:
         with subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
+            line = ""
             for line in process.stdout or ():
                 yield line.rstrip("\n")
+        if process.returncode:
+            raise ServiceError(f"docker compose logs failed: {line.strip()}", "Run: make status")
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
@@ -88,6 +96,16 @@ class Compose:
             raise MachineError(f"P10 docker cannot be run: {error}", "Install Docker Engine") from error
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what the engine says as MachineError with a code."""
+    try:
+        yield
+    except (DockerException, requests.RequestException) as error:
+        said = getattr(error, "explanation", None) or error
+        raise MachineError(f"P21 Docker did not do what it was asked: {said}", "Run: docker info") from error
+
+
 def connect() -> DockerClient:
     """The engine that the `docker` command talks to, whatever its context is. Raises MachineError."""
     try:
@@ -109,10 +127,11 @@ def docker_plugin(name: str) -> str:
     return next((word for word in words if word[:1].isdigit()), "") if not result.returncode else ""
 
 
-def manifest(image: str) -> list[dict[str, Any]]:
-    """The manifests behind an image's name, from its registry; empty where it does not answer."""
+def manifest(image: str, proxies: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The manifests behind an image's name, as the `docker` command itself gets them; empty: no answer."""
     command = ["docker", "manifest", "inspect", "--verbose", image]
-    result = subprocess.run(command, env=docker_environment(), capture_output=True, text=True, check=False)
+    environment = docker_environment() | dict(proxies)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     found = json.loads(result.stdout) if not result.returncode else []
     return found if isinstance(found, list) else [found]
 

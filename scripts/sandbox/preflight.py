@@ -47,11 +47,16 @@ def _check_tool(name: str, code: str, hint: str) -> None:
         raise MachineError(f"{code} {name} is not installed.", hint)
 
 
-def move_taken_ports(settings: Settings, services: Iterable[str]) -> bool:
-    """Give each service whose port is taken the next free one, in .env; True if anything moved."""
+def move_taken_ports(settings: Settings, services: Iterable[str], held: set[int]) -> bool:
+    """Give each service whose port another program has the next free one, in .env; True if anything moved.
+
+    `held` are the ports of our own running services.
+    """
     wanted = settings.ports(services)
     moved = False
     for name, port in wanted.items():
+        if port in held and list(wanted.values()).count(port) == 1:
+            continue
         if not ports.is_free(port) or list(wanted.values()).count(port) > 1:
             wanted[name] = ports.next_free(port, set(wanted.values()))
             save_setting(name, str(wanted[name]))

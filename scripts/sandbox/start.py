@@ -49,7 +49,7 @@ def prepare() -> Context:
     driver = load_driver(settings)
     check_tools(ROOT)
     driver.prepare()
-    if not any(service.running for service in driver.services()) and move_taken_ports(settings, driver.ports):
+    if move_taken_ports(settings, driver.ports, driver.held_ports()):
         settings = load_settings()
         driver = load_driver(settings)
     return Context(settings, driver)

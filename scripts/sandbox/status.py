@@ -41,7 +41,7 @@ def show_status(described: dict[str, Any]) -> None:
         for s in described["services"]
     ]
     console.show(console.table(["Service", "Health", "Address", "Detail"], rows))
-    if not any(s["healthy"] for s in described["services"]):
+    if not any(s["healthy"] and "ended" not in s["detail"] for s in described["services"]):
         console.note("nothing runs; start it with: make up")
     model = described["model"]
     console.say()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Once a day remove what nothing used for a week. The registry keeps every image, so one that is wanted again is pulled again.
+# Once a day remove what is older than a week and in no use. The registry keeps every image: one that is wanted again is pulled again.
 set -eu
 unset DOCKER_TLS_VERIFY
 export DOCKER_HOST=unix:///var/run/docker.sock

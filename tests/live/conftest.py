@@ -167,23 +167,26 @@ def sandbox(
     (folder / ".env").write_text(machine.prepare(folder))
     running, urls = Sandbox(folder, machine), []
     started = time.monotonic()
-    try:
-        with machine.a_taken_port():
-            running.first_up = running.make("up")
-        figures.healthy_seconds = float(re.search(r"services are healthy \((\d+) s\)", running.first_up)[1])
-        print(f"\nmake up: {time.monotonic() - started:.0f} s; healthy after {figures.healthy_seconds:.0f} s")
-        print(running.run("status").stdout)
-        urls = [service["url"] for service in running.json("status")["services"] if service["url"]]
-        yield running
-    finally:
-        stopped = running.run("down")
-        left, answering = machine.left(folder), [url for url in urls if answers(url)]
-        destroyed = running.run("destroy", "--yes")
-    assert stopped.returncode == 0, stopped.stderr
-    assert not left
-    assert not answering
-    assert destroyed.returncode == 0, destroyed.stderr
-    assert not machine.lost(folder)
+    with machine.neighbours() as neighbours_live:
+        try:
+            with machine.a_taken_port():
+                running.first_up = running.make("up")
+            figures.healthy_seconds = float(re.search(r"are healthy \((\d+) s\)", running.first_up)[1])
+            took = time.monotonic() - started
+            print(f"\nmake up: {took:.0f} s; healthy after {figures.healthy_seconds:.0f} s")
+            print(running.run("status").stdout)
+            urls = [service["url"] for service in running.json("status")["services"] if service["url"]]
+            yield running
+        finally:
+            stopped = running.run("down")
+            left, answering = machine.left(folder), [url for url in urls if answers(url)]
+            destroyed = running.run("destroy", "--yes")
+        assert stopped.returncode == 0, stopped.stderr
+        assert not left
+        assert not answering
+        assert destroyed.returncode == 0, destroyed.stderr
+        assert not machine.lost(folder)
+        assert neighbours_live()
 
 
 def answers(url: str) -> bool:

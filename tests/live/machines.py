@@ -1,10 +1,12 @@
 """How each driver is prepared, disturbed and looked at from outside: all that the tests know of drivers."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,8 +17,12 @@ from dotenv import dotenv_values
 from minio import Minio
 
 from sandbox.compose import PROJECT, SERVICE, connect
-from sandbox.drivers.images import MANIFESTS
+from sandbox.drivers.images import own_tags
 
+MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
 BUNDLE = os.environ.get("SSL_CERT_FILE", "")  # of a machine behind a proxy that opens TLS
 
 
@@ -42,6 +48,9 @@ class Machine(Protocol):
 
     def left(self, folder: Path) -> list[str]:
         """What still runs or lies around after `make down`."""
+
+    def neighbours(self) -> AbstractContextManager[Callable[[], bool]]:
+        """Things of other projects beside the sandbox; whether they are still as they were."""
 
     def lost(self, folder: Path) -> list[str]:
         """What is there after `make destroy` and should not be."""
@@ -72,6 +81,9 @@ class Embedded:
     def left(self, folder: Path) -> list[str]:
         """Processes started from the folder, whatever their titles are now."""
         return [str(process) for process in psutil.process_iter() if _belongs_to(process, folder)]
+
+    def neighbours(self) -> AbstractContextManager[Callable[[], bool]]:
+        return nullcontext(lambda: True)
 
     def lost(self, folder: Path) -> list[str]:
         return [str(path) for path in folder.glob(".sandbox")]
@@ -150,6 +162,25 @@ class Docker:
             *engine.volumes.list(filters=label),
             *engine.networks.list(filters=label),
         ]
-        images = [tag for image in engine.images.list() for tag in image.tags]
-        ours = [tag for tag in images if tag.startswith(f"{self.project}/")]
-        return [thing.name for thing in things] + ours + [str(path) for path in folder.glob(".sandbox")]
+        images = list(own_tags(engine, self.project))
+        folders = [str(path) for path in folder.glob(".sandbox-docker")]
+        return [thing.name for thing in things] + images + folders
+
+    @contextmanager
+    def neighbours(self) -> Iterator[Callable[[], bool]]:
+        """A container, a volume and an image that are nobody's business; whether all are still there."""
+        engine, name = connect(), f"{self.project}-neighbour"
+        image, tag = self._stand_in(engine), f"{self.project}/neighbour:1"
+        image.tag(tag)
+        volume = engine.volumes.create(name, labels={PROJECT: name})
+        container = engine.containers.create(image.id, name=name, labels={PROJECT: name})
+        try:
+            yield lambda: all([engine.containers.get(name), engine.volumes.get(name), engine.images.get(tag)])
+        finally:
+            container.remove()
+            volume.remove()
+            engine.images.remove(tag)
+
+    def _stand_in(self, engine: Any) -> Any:
+        named = re.search(r"standin/registry:\w+", Path(self.override).read_text())
+        return engine.images.get(named[0])

@@ -123,6 +123,8 @@ def test_a_failing_test_stops_in_ci_and_the_old_model_serves(sandbox, clone):
     assert "test" in detail(receipt, "ci")
     assert states(receipt)["train"] == "skipped"
     assert served_version(sandbox) == before
+    (work.folder / "tests" / "test_broken.py").unlink()
+    work.push("Mend the test\n\nStarts-Run: no")  # for the tests that come after
 
 
 def test_bad_raw_data_stops_at_data_and_names_column_and_rule(sandbox, clone):

@@ -17,6 +17,7 @@ from composefiles import VARIABLE, Stack, read_stack
 from composerules import COMPLETED, HEALTHY, ONE_SHOTS, OURS, RULES
 
 # What the driver adds to .env (docs/architecture.md, seam 9).
+HASHES = ("TAG_", "CONFIGURATION_")  # of what an image is made of, of mounted files
 DERIVED = {"LOOP_ENV_FILE", "CA_FILE", "JENKINS_AGENT_PUBLIC_KEY"}
 MAY_BE_EMPTY = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "MODEL_NAME"}
 LAYERS = ("storage", "scm", "ci", "tracking", "pipelines", "serving", "monitoring", "extras")
@@ -113,7 +114,7 @@ def test_a_service_that_ends_is_waited_for(stack):
 def missing_variables(stack: Stack, example: str) -> set[str]:
     """Variables that neither .env.example nor the driver gives."""
     given = set(re.findall(r"^([A-Z0-9_]+)=", example, re.MULTILINE)) | DERIVED
-    return {name for name in stack.variables() if name not in given and not name.startswith("TAG_")}
+    return {name for name in stack.variables() if name not in given and not name.startswith(HASHES)}
 
 
 def test_every_variable_is_a_setting_or_derived(root, stack):

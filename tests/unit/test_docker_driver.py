@@ -1,13 +1,16 @@
 """The docker driver's own decisions: what it refuses, what it calls healthy, when an image is another one."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from sandbox.compose import FOLDER, PROJECT
 from sandbox.drivers import engine, images
 from sandbox.drivers.docker import DockerDriver, health
 from sandbox.drivers.environment_files import render_raw
 from sandbox.errors import MachineError, SettingsError
+from sandbox.settings import ROOT
 
 GOOD = {"Architecture": "x86_64", "MemTotal": 8 * 1024**3, "NCPU": 4, "DockerRootDir": "/not-on-this-machine"}
 
@@ -48,19 +51,66 @@ def test_health_says_what_the_container_says(found, expected):
 )
 def test_an_engine_that_is_too_small_is_refused_with_both_ways_out(change, code):
     with pytest.raises(MachineError, match=code) as caught:
-        engine._check_size(GOOD | change)
+        engine._check_size(GOOD | change, installed=False)
     assert "DRIVER=embedded" in caught.value.hint
 
 
 def test_an_engine_that_is_large_enough_passes(capsys):
-    engine._check_size(GOOD)
+    engine._check_size(GOOD, installed=False)
     assert capsys.readouterr().err == ""
 
 
 def test_a_full_disk_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine.shutil, "disk_usage", lambda _: SimpleNamespace(free=1024**3))
+    monkeypatch.setattr(engine.shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 1024**3))
     with pytest.raises(MachineError, match="P16"):
-        engine._check_size(GOOD | {"DockerRootDir": str(tmp_path)})
+        engine._check_size(GOOD | {"DockerRootDir": str(tmp_path)}, installed=False)
+
+
+def test_an_installed_stack_needs_less_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine.shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 1024**3))
+    engine._check_size(GOOD | {"DockerRootDir": str(tmp_path)}, installed=True)
+
+
+@pytest.mark.parametrize(("name", "code"), [("ca_bundle", "P18"), ("compose_override", "P19")])
+def test_a_relative_path_is_refused(settings, name, code):
+    with pytest.raises(MachineError, match=code):
+        engine._check_files(replace(settings, **{name: "Makefile"}))
+
+
+def test_a_file_that_containers_cannot_read_is_named(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "ROOT", tmp_path)
+    monkeypatch.setattr(engine, "READ_BY_CONTAINERS", ("prometheus",))
+    (tmp_path / "prometheus").mkdir(mode=0o755)
+    engine._check_files(settings)
+    (tmp_path / "prometheus/prometheus.yml").touch(mode=0o600)
+    with pytest.raises(MachineError, match=r"P23 .*prometheus.yml"):
+        engine._check_files(settings)
+
+
+def foreign(project, folder):
+    """An engine that has one container of another folder or name."""
+    labels = {PROJECT: project, FOLDER: str(folder)}
+    containers = SimpleNamespace(list=lambda **_: [SimpleNamespace(labels=labels)])
+    return SimpleNamespace(containers=containers)
+
+
+def test_the_project_of_another_clone_is_left_alone(tmp_path):
+    with pytest.raises(MachineError, match=r"P17 .* belongs to"):
+        engine.check_owner(foreign("mlops-sandbox", tmp_path), "mlops-sandbox")
+    engine.check_owner(foreign("mlops-sandbox", ROOT / "compose"), "mlops-sandbox")
+
+
+def test_a_renamed_project_is_not_left_running():
+    with pytest.raises(MachineError, match=r"P22 .* under the name old"):
+        engine._check_other_names(foreign("old", ROOT / "compose"), "new")
+    engine._check_other_names(foreign("new", ROOT / "compose"), "new")
+
+
+def test_only_tags_of_our_own_names_are_ours():
+    tags = ["grafana/mlflow:1", "grafana/grafana:13", "other/mlflow:1", "grafana/engine:2"]
+    found = [SimpleNamespace(tags=tags, attrs={"Size": 1})]
+    listed = SimpleNamespace(images=SimpleNamespace(list=lambda: found))
+    assert set(images.own_tags(listed, "grafana")) == {"grafana/mlflow:1", "grafana/engine:2"}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +136,8 @@ def test_an_image_is_another_one_when_its_sources_or_the_override_change(tmp_pat
     folder = tmp_path / "services/mlflow"
     folder.mkdir(parents=True)
     (tmp_path / "compose").mkdir()
-    (tmp_path / "compose/compose.yaml").touch()
+    layer = tmp_path / "compose/compose.tracking.yaml"
+    layer.write_text("services: {mlflow: {build: {args: {PYTHON_IMAGE: 'python:1'}}}}")
     (folder / "a.py").write_text("1")
     monkeypatch.setattr(images, "ROOT", tmp_path)
     monkeypatch.setattr(images, "SOURCES", {"mlflow": ("services/mlflow",)})
@@ -102,8 +153,13 @@ def test_an_image_is_another_one_when_its_sources_or_the_override_change(tmp_pat
     (folder / "a.py").write_text("2")
     assert tag() != first
     override = tmp_path / "override.yaml"
-    override.write_text("{}")
+    override.write_text("services: {mlflow: {build: {args: {PYTHON_IMAGE: standin}}}}")
     assert tag(str(override)) not in {first, tag()}
+    second = tag()
+    (folder / "README.md").write_text("not in the image")
+    assert tag() == second
+    layer.write_text("services: {mlflow: {build: {args: {PYTHON_IMAGE: 'python:2'}}}}")
+    assert tag() != second
 
 
 def test_an_image_for_another_platform_does_not_count(monkeypatch):
@@ -113,9 +169,9 @@ def test_an_image_for_another_platform_does_not_count(monkeypatch):
         return {"Descriptor": platform, "SchemaV2Manifest": {"layers": layers}}
 
     found = [manifest("amd64", [1, 2]), manifest("arm64", [3, 4])]
-    monkeypatch.setattr(engine, "manifest", lambda _: found)
-    assert engine._download_size("any", "arm64") == 7
-    assert engine._download_size("any", "s390x") is None
+    monkeypatch.setattr(engine, "manifest", lambda *_: found)
+    assert engine._download_size("any", "arm64", {}) == 7
+    assert engine._download_size("any", "s390x", {}) is None
 
 
 def test_loop_env_as_raw_lines_refuses_a_line_break():

@@ -33,7 +33,7 @@ def test_a_moved_port_is_written_and_reaches_every_address(taken, folder, monkey
     create_env_file(folder)
     save_setting("MLFLOW_PORT", str(taken), folder)
     monkeypatch.setattr(preflight, "save_setting", lambda name, value: save_setting(name, value, folder))
-    assert preflight.move_taken_ports(load_settings(folder), ("MLFLOW",))
+    assert preflight.move_taken_ports(load_settings(folder), ("MLFLOW",), set())
     settings = load_settings(folder)
     assert settings.mlflow_port > taken
     loop_env = embedded_endpoints(settings, folder).loop_env(settings)

@@ -1,7 +1,7 @@
 """The drivers: where the servers run. The first `make up` takes the first one that is usable."""
 
 from sandbox.drivers.base import Driver
-from sandbox.drivers.docker import DockerDriver
+from sandbox.drivers.docker import DockerDriver, known_project
 from sandbox.drivers.embedded import EmbeddedDriver
 from sandbox.errors import MachineError, SettingsError
 from sandbox.settings import Settings, save_setting
@@ -22,6 +22,10 @@ def load_driver(settings: Settings) -> Driver:
 
 def choose_driver(settings: Settings) -> tuple[str, str]:
     """Write the first usable driver into .env; return its name and why. Raises MachineError."""
+    if (name := known_project()) and settings.driver == "":
+        save_setting("COMPOSE_PROJECT_NAME", name)
+        save_setting("DRIVER", "docker")
+        return "docker", f"this clone has data in the volumes {name}_*"
     refusals = []
     for name, kind in DRIVERS.items():
         probe = kind(settings).probe()

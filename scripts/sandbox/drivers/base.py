@@ -70,6 +70,10 @@ class Driver(ABC):
         """What comes before the first start. Raises MachineError for the first thing the machine lacks."""
 
     @abstractmethod
+    def held_ports(self) -> set[int]:
+        """The ports that our own running services hold."""
+
+    @abstractmethod
     def start(self) -> Iterator[Ready]:
         """Start what is not running, a layer at a time; bootstrap runs between two. Raises ServiceError."""
 

@@ -1,35 +1,45 @@
 """The docker driver: every service a container of one Compose project, all state in named volumes."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
 
 from sandbox import console
-from sandbox.compose import CONFIG_HASH, FILE, PROJECT, SERVICE, Compose, connect, docker_plugin
+from sandbox.compose import CONFIG_HASH, FILE, PROJECT, SERVICE, Compose, connect, docker_plugin, explained
 from sandbox.drivers import engine
 from sandbox.drivers.base import Driver, Footprint, Probe, Ready, Service
 from sandbox.drivers.cards import Card, read_cards
 from sandbox.drivers.environment_files import render_dotenv, render_raw
-from sandbox.drivers.images import build_missing, image_tags, publish_base
+from sandbox.drivers.images import build_missing, image_tags, own_tags, publish_base
 from sandbox.endpoints import docker_endpoints
 from sandbox.errors import MachineError, ServiceError
 from sandbox.settings import ROOT, Settings, ssh_public_key, write_private
 
+STATE = ROOT / ".sandbox-docker"
 # What is started before the rest, and what bootstrap may do then.
 PHASES = (
-    (("mysql", "minio", "registry", "engine"), ("mysql", "minio")),
+    (("mysql", "minio", "registry", "engine"), ("registry", "mysql", "minio")),
     (("gitea",), ("gitea", "git")),
 )
 WAIT_SECONDS = 300  # for one phase to be healthy
-STOP_SECONDS = 30
+# The folders of mounted configuration: their digests are labels of the containers that read them.
+MOUNTED = {"PROMETHEUS": "prometheus", "GRAFANA": "grafana", "JENKINS": "jenkins/casc"}
 CA_IN_CONTAINERS = "/etc/sandbox/ca.pem"
 CA_VARIABLES = (
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     *("GIT_SSL_CAINFO", "PIP_CERT", "NODE_EXTRA_CA_CERTS"),
 )
+
+
+def known_project() -> str:
+    """The project that this clone has started before, empty where there is none."""
+    noted = STATE / "project"
+    return noted.read_text() if noted.exists() else ""
 
 
 class DockerDriver(Driver):
@@ -43,7 +53,7 @@ class DockerDriver(Driver):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.state = ROOT / ".sandbox" / "docker"
+        self.state = STATE
         self.where = f"the volumes {settings.compose_project_name}_*"
         self.endpoints = docker_endpoints(settings)
 
@@ -51,6 +61,9 @@ class DockerDriver(Driver):
     def compose(self) -> Compose:
         """The project, with every value that its files ask for."""
         override = self.settings.compose_override
+        if override and not Path(override).is_file():
+            raise MachineError(f"P19 COMPOSE_OVERRIDE={override} is no file.", "Mend it in .env, or empty it")
+        self._write_files()  # Compose reads one of them whatever it is asked
         return Compose(self.settings.compose_project_name, override, self._values(override))
 
     @cached_property
@@ -72,29 +85,34 @@ class DockerDriver(Driver):
             return Probe(False, f"Docker {version} answers, but has no Compose plugin")
         return Probe(True, f"Docker {version} and Compose {plugin} answer")
 
+    @explained()
     def prepare(self) -> None:
         engine.check(self.engine, self.settings)
-        self._write_files()
-        engine.check_images(self.engine, self.compose)
+        engine.fetch_images(self.engine, self.compose)
         build_missing(self.engine, self.compose)
 
+    def held_ports(self) -> set[int]:
+        published = [hosts for container in self._containers() for hosts in container.ports.values()]
+        return {int(host["HostPort"]) for hosts in published for host in hosts or ()}
+
     def start(self) -> Iterator[Ready]:
-        self._write_files()
         for services, provided in PHASES:
             changed = self._up(services)
-            if "registry" in services and publish_base(
-                self.engine, self.compose, self.endpoints.images.outside
-            ):
-                console.done("base image: in the registry")
             for name in provided:
+                if name == "registry":
+                    self._publish_base()
                 yield Ready(name, changed)
         yield Ready("everything", self._up(()))
+        self._forget_old_images()
 
+    @explained()
     def stop(self) -> bool:
+        engine.check_owner(self.engine, self.compose.project)
         running = any(container.status == "running" for container in self._containers())
-        self.compose.run("stop", "--timeout", str(STOP_SECONDS))
+        self.compose.run("stop")
         return running
 
+    @explained()
     def services(self) -> list[Service]:
         containers = {container.labels[SERVICE]: container for container in self._containers()}
         used = self.compose.services
@@ -107,29 +125,47 @@ class DockerDriver(Driver):
             raise ServiceError(f"There is no service {service!r}.", f"Services: {known}")
         return self.compose.logs(service, lines, follow)
 
+    @explained()
     def footprint(self) -> Footprint:
         """Volumes and our own images, as the engine counts them."""
-        used = self.engine.df()
+        engine.check_owner(self.engine, self.compose.project)
         volumes = {
             f"volume {volume['Name']}": max(0, (volume.get("UsageData") or {}).get("Size", 0))
-            for volume in used["Volumes"] or []
+            for volume in self.engine.df()["Volumes"] or []
             if (volume.get("Labels") or {}).get(PROJECT) == self.compose.project
         }
-        images = {f"image {image.tags[0]}": image.attrs["Size"] for image in self._own_images()}
+        images = {f"image {tag}": size for tag, size in own_tags(self.engine, self.compose.project).items()}
         return Footprint(f"the containers, volumes and images of {self.compose.project}", volumes | images)
 
+    @explained()
     def destroy(self) -> None:
-        self._write_files()
-        self.compose.run("down", "--volumes", "--remove-orphans", "--timeout", str(STOP_SECONDS))
-        for image in self._own_images():
-            self.engine.images.remove(image.id, force=True)
-        shutil.rmtree(self.state.parent, ignore_errors=True)
+        engine.check_owner(self.engine, self.compose.project)
+        self.compose.run("down", "--volumes", "--remove-orphans")
+        for volume in self.engine.volumes.list(filters={"label": f"{PROJECT}={self.compose.project}"}):
+            volume.remove()  # of an older version, whose Compose files named it
+        for tag in own_tags(self.engine, self.compose.project):
+            self.engine.images.remove(tag)
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    @explained()
+    def _forget_old_images(self) -> None:
+        """Of earlier versions of our services, which nothing runs any more."""
+        wanted = {block["image"] for block in self.compose.services.values()}
+        for tag in own_tags(self.engine, self.compose.project):
+            if tag not in wanted:
+                self.engine.images.remove(tag)
+
+    def _publish_base(self) -> None:
+        with explained():
+            new = publish_base(self.engine, self.compose, self.endpoints.images.outside)
+        console.done(f"base image: {'put into the registry' if new else 'unchanged'}")
 
     def _service(self, name: str, container: Any | None) -> Service:
         card = self.cards.get(name, Card())
         password = getattr(self.settings, card.password_setting.lower(), "")
         return Service(name, card.url, *health(container), card.user, password)
 
+    @explained()
     def _up(self, services: tuple[str, ...]) -> bool:
         if self._stands(services or tuple(self.compose.services)):
             return False
@@ -168,15 +204,13 @@ class DockerDriver(Driver):
 
     def _containers(self) -> list[Any]:
         label = f"{PROJECT}={self.settings.compose_project_name}"
-        return list(self.engine.containers.list(all=True, filters={"label": label}))
-
-    def _own_images(self) -> list[Any]:
-        prefix = f"{self.settings.compose_project_name}/"
-        return [i for i in self.engine.images.list() if any(tag.startswith(prefix) for tag in i.tags)]
+        # Compose may just be making one anew.
+        return list(self.engine.containers.list(all=True, filters={"label": label}, ignore_removed=True))
 
     def _write_files(self) -> None:
-        """loop.env, for the containers that read it."""
+        """loop.env, for the containers that read it, and the project's name, by which a lost .env is made."""
         write_private(self.state / "loop.env", render_raw(self.endpoints.loop_env(self.settings)))
+        write_private(self.state / "project", self.settings.compose_project_name)
 
     def _values(self, override: str) -> dict[str, str]:
         """What the Compose files are filled in with: .env, and what follows from it."""
@@ -188,7 +222,14 @@ class DockerDriver(Driver):
             "CA_FILE": bundle or "/dev/null",
         }
         trusted = dict.fromkeys(CA_VARIABLES, CA_IN_CONTAINERS) if bundle else {}
-        return self.settings.as_environment() | image_tags(override) | derived | trusted
+        files = {f"CONFIGURATION_{name}": _digest(ROOT / folder) for name, folder in MOUNTED.items()}
+        return self.settings.as_environment() | image_tags(override) | files | derived | trusted
+
+
+def _digest(folder: Path) -> str:
+    """Of the files below: a container with other mounted files is to be made anew."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def health(container: Any | None) -> tuple[bool, bool, str]:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sandbox import console, preflight
 from sandbox.drivers.base import Driver, Footprint, Probe, Ready, Service
@@ -44,6 +45,10 @@ class EmbeddedDriver(Driver):
 
     def prepare(self) -> None:
         preflight.check_embedded(ROOT, installed=self.state.exists())
+
+    def held_ports(self) -> set[int]:
+        urls = [urlsplit(service.url) for service in self.services() if service.running and service.url]
+        return {url.port for url in urls if url.port}
 
     def start(self) -> Iterator[Ready]:
         changed = self._start()

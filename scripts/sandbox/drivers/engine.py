@@ -1,15 +1,18 @@
 """Pre-flight of the docker driver. A failed check has a code, a cause and a remedy."""
 
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import requests
 from docker import DockerClient
+from docker.errors import DockerException
 
 from sandbox import console
 from sandbox.compose import FOLDER, PROJECT, Compose, docker_plugin, manifest
-from sandbox.drivers.images import missing_images
+from sandbox.drivers.images import missing_images, own_tags
 from sandbox.errors import MachineError
 from sandbox.settings import ROOT, Settings
 
@@ -17,10 +20,13 @@ COMPOSE_NEEDED = (2, 30)  # `env_file` with `format: raw`
 BUILDX_NEEDED = (0, 17)  # what that Compose asks for
 ENGINE_NEEDED = (20, 10)
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "amd64": "amd64", "arm64": "arm64"}
-MEMORY_NEEDED = 4 * 1024**3  # bytes: below it the services are killed while they start
+MEMORY_NEEDED = 3.5 * 1024**3  # bytes, what a machine of 4 GB has; below it services are killed at start
 MEMORY_COMFORTABLE = 6 * 1024**3  # bytes: idle services, one build and one training
 DISK_NEEDED = 15 * 1024**3  # bytes: images, volumes and the engine's own images
+DISK_NEEDED_LATER = 2 * 1024**3  # bytes: when all of that is there
 LOOKED_UP_AT_ONCE = 8
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+READ_BY_CONTAINERS = ("prometheus", "grafana", "jenkins", "services")
 EMBEDDED = "Or without Docker: set DRIVER=embedded in .env, a sandbox of its own with its own data"
 
 
@@ -29,14 +35,10 @@ def check(engine: DockerClient, settings: Settings) -> None:
     _check_version("P11", "Docker Engine", engine.version()["Version"], ENGINE_NEEDED)
     _check_version("P12", "Docker Compose", docker_plugin("compose"), COMPOSE_NEEDED)
     _check_version("P13", "Docker Buildx", docker_plugin("buildx"), BUILDX_NEEDED)
-    _check_size(engine.info())
-    if settings.ca_bundle and not Path(settings.ca_bundle).is_file():
-        raise MachineError(f"P18 CA_BUNDLE={settings.ca_bundle} is no file.", "Mend it in .env")
-    if settings.compose_override and not Path(settings.compose_override).is_file():
-        raise MachineError(
-            f"P19 COMPOSE_OVERRIDE={settings.compose_override} is no file.", "Mend it in .env, or empty it"
-        )
-    _check_owner(engine, settings.compose_project_name)
+    _check_size(engine.info(), installed=bool(own_tags(engine, settings.compose_project_name)))
+    _check_files(settings)
+    check_owner(engine, settings.compose_project_name)
+    _check_other_names(engine, settings.compose_project_name)
 
 
 def _check_version(code: str, what: str, found: str, needed: tuple[int, ...]) -> None:
@@ -50,7 +52,28 @@ def _check_version(code: str, what: str, found: str, needed: tuple[int, ...]) ->
         raise MachineError(f"{code} {what} {found} is too old.", f"Install {wanted} or newer. {EMBEDDED}")
 
 
-def _check_size(info: dict[str, Any]) -> None:
+def _check_files(settings: Settings) -> None:
+    """What containers read of this machine, as users of their own."""
+    for code, name, path in (
+        ("P18", "CA_BUNDLE", settings.ca_bundle),
+        ("P19", "COMPOSE_OVERRIDE", settings.compose_override),
+    ):
+        if path and not (Path(path).is_absolute() and Path(path).is_file()):
+            raise MachineError(f"{code} {name}={path} is no absolute path of a file.", "Mend it in .env")
+    read = [path for folder in READ_BY_CONTAINERS for path in [ROOT / folder, *(ROOT / folder).rglob("*")]]
+    closed = [path for path in [*read, *map(Path, filter(None, [settings.ca_bundle]))] if not _is_open(path)]
+    if closed:
+        raise MachineError(
+            f"P23 Containers of other users cannot read {closed[0]} (and {len(closed) - 1} more).",
+            f"Run: chmod -R go+rX {' '.join(READ_BY_CONTAINERS)}",
+        )
+
+
+def _is_open(path: Path) -> bool:
+    return bool(path.stat().st_mode & (0o001 if path.is_dir() else 0o004))
+
+
+def _check_size(info: dict[str, Any], installed: bool) -> None:
     """Memory, cores and disk as the engine sees them: a virtual machine has less than its host."""
     if info["Architecture"] not in ARCHITECTURES:
         raise MachineError(
@@ -68,42 +91,52 @@ def _check_size(info: dict[str, Any]) -> None:
             f"P15 the engine has {memory / 1024**3:.1f} GiB of memory and {info['NCPU']} cores; "
             f"{MEMORY_COMFORTABLE / 1024**3:.0f} GiB and 2 make it comfortable"
         )
-    root = Path(info["DockerRootDir"])
-    if root.exists() and shutil.disk_usage(root).free < DISK_NEEDED:
-        free = shutil.disk_usage(root).free / 1024**3
+    _check_disk(Path(info["DockerRootDir"]), DISK_NEEDED_LATER if installed else DISK_NEEDED)
+
+
+def _check_disk(root: Path, needed: int) -> None:
+    if root.exists() and (free := shutil.disk_usage(root).free) < needed:
         raise MachineError(
-            f"P16 Only {free:.1f} GiB of disk are free where Docker keeps its data ({root}), "
-            f"{DISK_NEEDED / 1024**3:.0f} are needed.",
+            f"P16 Only {free / 1024**3:.1f} GiB of disk are free where Docker keeps its data ({root}), "
+            f"{needed / 1024**3:.0f} are needed.",
             "Make room: docker system df shows what can go",
         )
 
 
-def _check_owner(engine: DockerClient, project: str) -> None:
+def check_owner(engine: DockerClient, project: str) -> None:
     """Two clones must not share a project."""
     for container in engine.containers.list(all=True, filters={"label": f"{PROJECT}={project}"}):
         folder = container.labels.get(FOLDER, "")
         if folder and Path(folder).resolve() != (ROOT / "compose").resolve():
             raise MachineError(
                 f"P17 The Compose project {project} belongs to {folder}.",
-                "Give this clone another COMPOSE_PROJECT_NAME in .env",
+                "Give this clone another COMPOSE_PROJECT_NAME in .env. "
+                f"If this clone was moved from there: docker compose -p {project} down, which keeps the data",
             )
 
 
-def check_images(engine: DockerClient, compose: Compose) -> None:
-    """Say what will be downloaded. Raises MachineError with the images that nobody has."""
+def _check_other_names(engine: DockerClient, project: str) -> None:
+    """A renamed project would leave the old one running, with its ports."""
+    for container in engine.containers.list(filters={"label": f"{FOLDER}={ROOT / 'compose'}"}):
+        name = container.labels[PROJECT]
+        if name != project:
+            raise MachineError(
+                f"P22 This clone's services still run under the name {name}.",
+                f"Put COMPOSE_PROJECT_NAME={name} back into .env, or end them: docker compose -p {name} down",
+            )
+
+
+def fetch_images(engine: DockerClient, compose: Compose) -> None:
+    """Say what is to be downloaded, then download it. Raises MachineError with the images that nobody has."""
     built = {block["image"] for block in compose.services.values() if "build" in block}
     foreign = {name: block for name, block in compose.services.items() if block["image"] not in built}
     missing = sorted({*missing_images(engine, foreign), *_missing_bases(engine, compose)})
     if not missing:
         return
     console.step(f"looking up {len(missing)} images")
-    platform = ARCHITECTURES[engine.info()["Architecture"]]
     with ThreadPoolExecutor(LOOKED_UP_AT_ONCE) as pool:
-        sizes = dict(
-            zip(missing, pool.map(lambda image: _download_size(image, platform), missing), strict=True)
-        )
-    nowhere = [image for image, size in sizes.items() if size is None]
-    if nowhere:
+        there = list(pool.map(lambda image: _in_registry(engine, image), missing))
+    if nowhere := [image for image, found in zip(missing, there, strict=True) if not found]:
         raise MachineError(
             "P20 These images are not on this machine, and their registries lack them or do not answer:\n  "
             + "\n  ".join(nowhere),
@@ -111,13 +144,36 @@ def check_images(engine: DockerClient, compose: Compose) -> None:
             "copy the images from another machine (docker save, docker load); "
             f"or name others in a Compose file (COMPOSE_OVERRIDE in .env). {EMBEDDED}",
         )
-    console.note(f"{len(sizes)} images to download, {sum(filter(None, sizes.values())) / 1024**2:.0f} MiB")
+    _announce(engine, compose, missing)
+    for number, image in enumerate(missing, start=1):
+        console.step(f"downloading {image} ({number} of {len(missing)})")
+        engine.images.pull(image)
+
+
+def _announce(engine: DockerClient, compose: Compose, images: list[str]) -> None:
+    platform = ARCHITECTURES[engine.info()["Architecture"]]
+    proxies = {name: compose.environment[name] for name in PROXIES if compose.environment.get(name)}
+    with ThreadPoolExecutor(LOOKED_UP_AT_ONCE) as pool:
+        sizes = list(pool.map(lambda image: _download_size(image, platform, proxies), images))
+    known = sum(size for size in sizes if size is not None)
+    more = " or more" if None in sizes else ""
+    console.note(f"{len(images)} images to download, {known / 1024**2:.0f} MiB{more}")
+
+
+def _in_registry(engine: DockerClient, image: str) -> bool:
+    """Whether the engine itself, with its mirrors and proxies, can have the image."""
+    try:
+        engine.images.get_registry_data(image)
+    except (DockerException, requests.RequestException):
+        return False
+    return True
 
 
 def _missing_bases(engine: DockerClient, compose: Compose) -> list[str]:
-    """The bases of our own images that are still to be built."""
+    """The bases of our own images that are still to be built, and the one that users' images stand on."""
     own = {name: block for name, block in compose.services.items() if "build" in block}
-    bases = {
+    users = compose.services["mlflow"]["build"]["args"]["PYTHON_IMAGE"]
+    bases = {users: {"image": users}} | {
         base: {"image": base}
         for names in missing_images(engine, own).values()
         for name in names
@@ -127,9 +183,9 @@ def _missing_bases(engine: DockerClient, compose: Compose) -> list[str]:
     return list(missing_images(engine, bases))
 
 
-def _download_size(image: str, platform: str) -> int | None:
-    """Bytes of the image's layers for a platform; None where its registry has no such image."""
-    for found in manifest(image):
+def _download_size(image: str, platform: str, proxies: Mapping[str, str]) -> int | None:
+    """Bytes of the image's layers for a platform; None where nobody tells."""
+    for found in manifest(image, proxies):
         described = found.get("Descriptor", {}).get("platform", {})
         document = found.get("SchemaV2Manifest") or found.get("OCIManifest") or {}
         if described.get("architecture", platform) == platform and "layers" in document:

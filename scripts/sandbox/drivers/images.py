@@ -1,10 +1,12 @@
 """The images that this project builds itself: named by what they are made of, built where missing."""
 
 import hashlib
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from docker import DockerClient
 from docker.errors import ImageNotFound
 
@@ -25,34 +27,41 @@ SOURCES = {
     "airflow": (*PYTHON, "services/airflow"),
     "prediction-api": (*PYTHON, "services/prediction-api"),
 }
-BASE, BASE_TAG = "base/python", "sandbox"  # what compose.ci.yaml calls PYTHON_IMAGE, at the registry
-MANIFESTS = (
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-)
+BASE, BASE_TAG = "base/python", "sandbox"  # the PYTHON_IMAGE of builds in the engine
 REGISTRY_HINT = "Run: make logs SERVICE=registry"
-NOT_IN_IMAGES = {"tests", "__pycache__", ".venv", ".pytest_cache", ".ruff_cache"}
+NOT_IN_IMAGES = {"tests", "casc", "__pycache__", ".venv", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
 DIGITS = 12
 
 
 def image_tags(override: str) -> dict[str, str]:
-    """`TAG_<SERVICE>` of every image of ours; an override file may name other bases, so it counts too."""
+    """`TAG_<SERVICE>` of every image of ours: another one where its sources or its build block are others."""
     return {f"TAG_{name.upper().replace('-', '_')}": _digest(name, override) for name in SOURCES}
 
 
 @cache
 def _digest(name: str, override: str) -> str:
     files = [path for source in SOURCES[name] for path in _files(ROOT / source)]
-    digest = hashlib.sha256()
-    for path in [*files, *([Path(override)] if override else []), ROOT / "compose" / "compose.yaml"]:
+    digest = hashlib.sha256(json.dumps(_blocks(name, override), sort_keys=True).encode())
+    for path in files:
         digest.update(f"{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:DIGITS]
+
+
+def _blocks(name: str, override: str) -> list[Any]:
+    """The build blocks of an image: base, packages and lock are named there."""
+    layers = [*sorted((ROOT / "compose").glob("compose.*.yaml")), *([Path(override)] if override else [])]
+    blocks = [(yaml.safe_load(path.read_text()) or {}).get("services") or {} for path in layers]
+    return [block[key]["build"] for block in blocks for key in block if _builds(name, key, block[key])]
+
+
+def _builds(name: str, service: str, block: dict[str, Any]) -> bool:
+    return "build" in block and service in (name, f"{name}-init")
 
 
 def _files(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
-    found = (path for path in sorted(source.rglob("*")) if path.is_file())
+    found = (path for path in sorted(source.rglob("*")) if path.is_file() and path.suffix != ".md")
     return [path for path in found if not NOT_IN_IMAGES & set(path.relative_to(source).parts)]
 
 
@@ -79,21 +88,28 @@ def publish_base(engine: DockerClient, compose: Compose, registry: str) -> bool:
     """
     base = compose.services["mlflow"]["build"]["args"]["PYTHON_IMAGE"]
     image = engine.images.get(base) if _has(engine, base) else engine.images.pull(base)
-    if _published(registry) == image.id:
+    known = Http("registry", f"http://{registry}").find(f"/v2/{BASE}/tags/list") or {}
+    own_tag = str(image.id).partition(":")[2][:DIGITS]
+    if own_tag in (known.get("tags") or []):
         return False
-    image.tag(f"{registry}/{BASE}", tag=BASE_TAG)
-    for line in engine.images.push(f"{registry}/{BASE}", tag=BASE_TAG, stream=True, decode=True):
-        if "error" in line:
-            raise ServiceError(f"The registry did not take the base image: {line['error']}", REGISTRY_HINT)
-    engine.images.remove(f"{registry}/{BASE}:{BASE_TAG}")
+    for tag in (own_tag, BASE_TAG):
+        _push(engine, image, f"{registry}/{BASE}", tag)
     return True
 
 
-def _published(registry: str) -> str:
-    """The id of the image in the registry, empty where there is none."""
-    accepted = {"Accept": ", ".join(MANIFESTS)}
-    found = Http("registry", f"http://{registry}", accepted).find(f"/v2/{BASE}/manifests/{BASE_TAG}")
-    return str(found.get("config", {}).get("digest", "")) if found else ""
+def _push(engine: DockerClient, image: Any, name: str, tag: str) -> None:
+    image.tag(name, tag=tag)
+    for line in engine.images.push(name, tag=tag, stream=True, decode=True):
+        if "error" in line:
+            raise ServiceError(f"The registry did not take the base image: {line['error']}", REGISTRY_HINT)
+    engine.images.remove(f"{name}:{tag}")
+
+
+def own_tags(engine: DockerClient, project: str) -> dict[str, int]:
+    """The images that this project has built, old ones included: tag and size in bytes."""
+    ours = {f"{project}/{name}" for name in SOURCES}
+    tags = [(tag, image.attrs["Size"]) for image in engine.images.list() for tag in image.tags]
+    return {tag: size for tag, size in tags if tag.rpartition(":")[0] in ours}
 
 
 def _has(engine: DockerClient, image: str) -> bool:

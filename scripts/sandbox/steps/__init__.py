@@ -30,8 +30,8 @@ class Step:
 STEPS = (
     Step("data-folder", "raw data", raw_data.into_folder),
     Step("bare-repositories", "repositories", bare_repositories.run),
+    Step("mysql", "keys", keys.run),  # before anything is changed
     Step("mysql", "databases", databases.run),
-    Step("mysql", "keys", keys.run),
     Step("minio", "buckets", buckets.run),
     Step("minio", "raw data", raw_data.into_bucket),
     Step("gitea", "repositories", repositories.run),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox.clients.mysql import ADMIN, Account, MySql, MySqlAway, all_of
+from sandbox.clients.mysql import Account, MySql, MySqlAway, all_of
 from sandbox.context import Context
 from sandbox.wait import PATIENCE, patiently
 
@@ -22,7 +22,7 @@ def run(context: Context) -> str:
 def prepare(port: int, admin_password: str, passwords: Mapping[str, str], patience: float = PATIENCE) -> str:
     """The same with plain values; `passwords` by user name. Raises MySqlError."""
     with patiently(lambda: MySql(port, admin_password), MySqlAway, patience) as server:
-        done = [server.put_database(name) for name in (*OWNERS, ADMIN)]
+        done = [server.put_database(name) for name in OWNERS]
         done += [server.put_account(account) for account in accounts(passwords)]
     changes = ", ".join(filter(None, done))
     return f"databases: {changes}" if changes else ""

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from sandbox.clients.mysql import MySql, MySqlAway
+from sandbox.clients.mysql import ADMIN, MySql, MySqlAway
 from sandbox.context import Context
 from sandbox.errors import SettingsError
 from sandbox.wait import PATIENCE, patiently
@@ -17,6 +17,7 @@ def run(context: Context) -> str:
     with patiently(
         lambda: MySql(settings.mysql_port, settings.mysql_admin_password), MySqlAway, PATIENCE
     ) as server:
+        server.put_database(ADMIN)
         known = server.remembered()
         refuse_changed(known, digests)
         new = {name: digest for name, digest in digests.items() if name not in known}
