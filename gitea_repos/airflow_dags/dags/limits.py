@@ -14,6 +14,7 @@ from loop.settings import Settings
 
 log = logging.getLogger(__name__)
 
+WHEN_LOST = 1  # retries of a task whose every end but its loss is final
 SINCE = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 
 
@@ -29,13 +30,14 @@ def dag_options(limits: Limits) -> dict[str, Any]:
     }
 
 
-def task_options(limits: Limits, task_id: str, retried: bool = True) -> dict[str, Any]:
+def task_options(limits: Limits, task_id: str, most_retries: int | None = None) -> dict[str, Any]:
     """A task's longest duration, and its retries with back-off, which are for infrastructure alone."""
     retries = limits.retries
+    times = retries.times if most_retries is None else min(retries.times, most_retries)
     return {
         "task_id": task_id,
         "execution_timeout": timedelta(seconds=limits.longest_seconds[task_id]),
-        "retries": retries.times if retried else 0,
+        "retries": times,
         "retry_delay": timedelta(seconds=retries.first_wait_seconds),
         "retry_exponential_backoff": retries.factor,
         "max_retry_delay": timedelta(seconds=retries.longest_wait_seconds),

@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG, chain
 
-from dags.limits import dag_options, task_options
+from dags.limits import WHEN_LOST, dag_options, task_options
 from dags.stage import Stage
 from loop import promote, serve, verify
 from loop.limits import Limits
@@ -12,11 +12,11 @@ LIMITS = Limits.read()
 with DAG("promote_model", **dag_options(LIMITS), doc_md=__doc__):
     chain(
         Stage(function=promote.promote_by_hand, **task_options(LIMITS, "promote")),
-        Stage(function=serve.serve, needs=["promote"], **task_options(LIMITS, "serve", retried=False)),
+        Stage(function=serve.serve, needs=["promote"], **task_options(LIMITS, "serve", WHEN_LOST)),
         Stage(
             function=verify.verify,
             needs=["promote"],
             chronicle=True,
-            **task_options(LIMITS, "verify", retried=False),
+            **task_options(LIMITS, "verify", WHEN_LOST),
         ),
     )

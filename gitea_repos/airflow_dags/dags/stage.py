@@ -19,12 +19,12 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.log import mask_secret
 
 from loop.announce import announce
-from loop.errors import Failure, LoopError
+from loop.errors import Failure, LoopError, Undone
 from loop.limits import Limits
-from loop.masking import masked
+from loop.masking import masked, secrets
 from loop.receipt import Stage as Past
 from loop.run import Outcome, Run
-from loop.settings import Settings, secrets
+from loop.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +177,8 @@ def describe(error: BaseException, limit: Any = None) -> str:
             if limit
             else "timed out"
         )
+    if isinstance(error, Undone) and error.__cause__:
+        return f"{describe(error.__cause__, limit)}; {error}"
     if isinstance(error, LoopError | AirflowTaskTerminated):
         return str(error)
     return f"an error of the loop itself, {type(error).__name__}: {error}"

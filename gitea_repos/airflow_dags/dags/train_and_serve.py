@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG, chain
 
-from dags.limits import dag_options, task_options
+from dags.limits import WHEN_LOST, dag_options, task_options
 from dags.runtime import work
 from dags.stage import Stage
 from loop import gate, plan, promote, register, repeat, serve, tag, verify
@@ -28,9 +28,9 @@ FOR_TRAIN = COMMON | {
 }
 
 
-def options(task_id: str, *needs: str, retried: bool = True) -> dict:
+def options(task_id: str, *needs: str, most_retries: int | None = None) -> dict:
     """The limits of a task, and the tasks whose results it needs."""
-    return {**task_options(LIMITS, task_id, retried), "needs": needs}
+    return {**task_options(LIMITS, task_id, most_retries), "needs": needs}
 
 
 with DAG("train_and_serve", **dag_options(LIMITS), doc_md=__doc__):
@@ -47,7 +47,7 @@ with DAG("train_and_serve", **dag_options(LIMITS), doc_md=__doc__):
         Stage(function=register.register, **options("register", "plan", "data", "train")),
         Stage(function=tag.tag, **options("tag", "plan", "data", "train", "register")),
         Stage(function=promote.promote, **options("promote", "plan", "data", "train", "register")),
-        # These two look again by themselves, and undo the promotion when they fail: no retry after that.
-        Stage(function=serve.serve, **options("serve", "promote", retried=False)),
-        Stage(function=verify.verify, chronicle=True, **options("verify", "promote", retried=False)),
+        # These two look again by themselves and undo the promotion on failure: only a lost try is retried.
+        Stage(function=serve.serve, **options("serve", "promote", most_retries=WHEN_LOST)),
+        Stage(function=verify.verify, chronicle=True, **options("verify", "promote", most_retries=WHEN_LOST)),
     )

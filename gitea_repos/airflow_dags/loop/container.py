@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from loop.engine import connected, fetch_image
 from loop.errors import Failure, LoopError
-from loop.output import Say, follow
-from loop.process import Ended
+from loop.output import Say, follow, left_by
+from loop.process import Ended, is_result
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -54,15 +54,22 @@ class Job:
         return FORBIDDEN.sub("_", f"{self.dag_id}.{self.run_id}.{self.task_id}.{self.try_number}")
 
     def is_done_by(self, container: "Container") -> bool:
-        """Whether a container does this very job: it still runs, or has ended with what is a result."""
+        """Whether a container of the task does this very job: it still runs, or has left a result."""
         config, state = container.attrs["Config"], container.attrs["State"]
         same = (
             container.labels.get(f"{LABEL}.run") == self.run_id
             and (config["Image"], config["Cmd"]) == (self.image, self.argv)
             and {f"{key}={value}" for key, value in self.own.items()} <= set(config["Env"] or [])
         )
-        ended = state["Status"] == "exited" and state["ExitCode"] in (0, 1)
-        return same and (state["Status"] == "running" or ended)
+        if not same or state["Status"] != "exited":
+            return same and state["Status"] == "running"
+        return is_result(left_by(container))
+
+    def minds(self, container: "Container") -> bool:
+        """Whether a container is this task's, or of another run of the DAG and so nobody's any more."""
+        run, task = container.labels.get(f"{LABEL}.run"), container.labels.get(f"{LABEL}.task")
+        of_dag = container.name.startswith(FORBIDDEN.sub("_", f"{self.dag_id}."))
+        return of_dag and (run != self.run_id or task == self.task_id)
 
 
 def execute(job: Job, say: Say) -> Ended:
@@ -72,8 +79,8 @@ def execute(job: Job, say: Say) -> Ended:
     other interruption, Airflow's kill and timeout above all, ends the container.
     """
     with connected() as client:
-        container = take_over(client, job) or create(client, job)
         try:
+            container = take_over(client, job) or create(client, job)
             if container.status == "created":
                 container.start()
             ended = follow(container, say)
@@ -81,23 +88,23 @@ def execute(job: Job, say: Say) -> Ended:
         except Exception:
             raise  # the engine is away, or the loop is wrong: the program goes on for the next try
         except BaseException:
-            discard(job.name, container)
+            discard(job.name)  # by name: it may have come before it is known here
             raise
-        discard(job.name, container)
+        discard(job.name)
     if short:
         raise Failure(f"the task needed more memory than TASK_MEMORY allows, {job.memory}: raise it")
     return ended
 
 
 def take_over(client: "DockerClient", job: Job) -> "Container | None":
-    """The container in which an earlier try does this job, now this try's; all others of the task go.
+    """The container in which an earlier try does this job, now this try's; what else is left over goes.
 
-    One run of a DAG runs at a time, so that a container of another run has nobody who waits for it.
+    That is: all others of this task, and those of any task of another run. One run of a DAG runs at a time,
+    so that nobody waits for them, nor would end them. Another task of this run is left alone.
     """
-    labels = [f"{LABEL}.task={job.task_id}"]
-    found = None
-    for other in client.containers.list(all=True, filters={"label": labels}, ignore_removed=True):
-        if not other.name.startswith(f"{job.dag_id}."):
+    found, ours = None, {"label": f"{LABEL}.run"}
+    for other in client.containers.list(all=True, filters=ours, ignore_removed=True):
+        if not job.minds(other):
             continue
         if not found and job.is_done_by(other):
             found = other
@@ -134,16 +141,16 @@ def create(client: "DockerClient", job: Job) -> "Container":
     )
 
 
-def discard(name: str, container: "Container") -> None:
-    """End and remove a container, unless another try has taken it over; an engine that is away is no error.
+def discard(name: str) -> None:
+    """End and remove the container of this name, if there is one; an engine that is away is no error.
 
-    What is left behind then is removed by the next try or run of the task.
+    The engine looks the name up when it is about to stop, so that what another try has taken over by then is
+    not found. What remains: a try that takes over within GRACE, while the program is already ending, finds
+    it crashed and is tried again; and what an engine that is away keeps, the next try or run removes.
     """
     with suppress(LoopError), connected() as client:
-        found = client.containers.get(container.id)
-        if found.name == name:
-            found.stop(timeout=GRACE)
-            found.remove(v=True, force=True)
+        client.api.stop(name, timeout=GRACE)
+        client.api.remove_container(name, v=True, force=True)
 
 
 def _short_of_memory(container: "Container", ended: Ended) -> bool:

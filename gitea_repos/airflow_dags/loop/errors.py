@@ -2,7 +2,8 @@
 
 LoopError
 ├── Failure       expected: this run cannot go on, trying again would not help
-│   └── Refused   a server understood the request and said no
+│   ├── Refused   a server understood the request and said no
+│   └── Undone    what was begun has been taken back, so that there is nothing to go on with
 ├── Unreachable   infrastructure: the same step may succeed when it is tried again
 └── Crashed       a task's program ended in a way it does not plan for: tried again as well
 """
@@ -23,6 +24,10 @@ class Refused(Failure):
         super().__init__(message)
         self.status = status
         self.code = code
+
+
+class Undone(Failure):
+    """A stage was interrupted and took back what it had to answer for; `__cause__` is the interruption."""
 
 
 class Unreachable(LoopError):

@@ -1,12 +1,12 @@
 """What a container says: its two streams as lines, from their beginning to its end."""
 
+import struct
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from loop.masking import masked
-from loop.process import LAST_LINES, Ended
+from loop.errors import Unreachable
+from loop.process import Ended, Listener
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -19,24 +19,22 @@ ENDING = 10  # seconds from the end of a container's output to its own
 
 def follow(container: "Container", say: Say) -> Ended:
     """Say a container's output from its beginning, line by line, until it ends."""
-    tail: deque[str] = deque(maxlen=LAST_LINES)
-    result = ""
-
-    def show(line: str) -> None:
-        tail.append(line)
-        say(line)
-
-    def _keep(line: str) -> None:
-        nonlocal result
-        result = line if line.strip() else result
-        show(line)
-
-    followers = [Follower(container, "stdout", _keep), Follower(container, "stderr", show)]
+    heard = Listener(say)
+    followers = [Follower(container, "stdout", heard.keep), Follower(container, "stderr", heard.show)]
     for follower in followers:
         follower.start()
     for follower in followers:
         follower.finish()
-    return Ended(container.wait(timeout=ENDING)["StatusCode"], result, tuple(tail))
+    return heard.ended(container.wait(timeout=ENDING)["StatusCode"])
+
+
+def left_by(container: "Container") -> Ended:
+    """How a container that is no longer running has ended, without a word to anybody."""
+    result = ""
+    # All of standard output: the engine counts the lines of a tail before it leaves out standard error's.
+    for line in logged(container, stdout=True, stderr=False, follow=False):
+        result = line if line.strip() else result
+    return Ended(container.attrs["State"]["ExitCode"], result, ())
 
 
 class Follower(threading.Thread):
@@ -52,8 +50,8 @@ class Follower(threading.Thread):
     def run(self) -> None:
         """Take line by line; what goes wrong is kept for `finish`."""
         try:
-            for line in lines(self.container.logs(stream=True, follow=True, **self.streams)):
-                self.take(masked(line))
+            for line in logged(self.container, follow=True, **self.streams):
+                self.take(line)
         except BaseException as error:
             self.error = error
 
@@ -64,6 +62,14 @@ class Follower(threading.Thread):
             self.container.reload()
         if self.error:
             raise self.error
+
+
+def logged(container: "Container", **options: bool) -> Iterator[str]:
+    """The lines of a container's log; raises Unreachable when the engine dies inside a frame's header."""
+    try:
+        yield from lines(container.logs(stream=True, **options))
+    except struct.error as error:
+        raise Unreachable("the Docker engine broke off in the middle of a container's log") from error
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -9,14 +9,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from loop import leash
 from loop.errors import Crashed, Failure
-from loop.masking import masked
+from loop.masking import masked, masked_values
 from loop.run import Outcome
 
 IMAGE = re.compile(r"env:sha256:([0-9a-f]{64})")
@@ -25,11 +25,38 @@ LAST_LINES = 5  # of the log, in the message of a crash
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended: exit status, last line of standard output, last lines of both."""
+    """How a program ended: exit status, last line of standard output, last lines of both.
+
+    `result` is as the program wrote it: a mask in it could break the JSON. `read` masks what it holds.
+    """
 
     status: int
-    result: str
+    result: str = field(repr=False)
     tail: tuple[str, ...]
+
+
+class Listener:
+    """Hears a program's lines: says them and keeps the last, both without secrets, and the raw result."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.result = ""
+        self.tail: deque[str] = deque(maxlen=LAST_LINES)
+
+    def show(self, line: str) -> None:
+        """A line of standard error."""
+        shown = masked(line)
+        self.tail.append(shown)
+        self.say(shown)
+
+    def keep(self, line: str) -> None:
+        """A line of standard output, which may be the result."""
+        self.result = line if line.strip() else self.result
+        self.show(line)
+
+    def ended(self, status: int) -> Ended:
+        """How the program has ended."""
+        return Ended(status, self.result, tuple(self.tail))
 
 
 def launcher(image: str, store: str) -> str:
@@ -47,33 +74,39 @@ def launcher(image: str, store: str) -> str:
 
 def execute(argv: list[str], environment: dict[str, str], say: Callable[[str], None]) -> Ended:
     """Run a program to its end, saying each line of its output at once; it never outlives this process."""
-    tail: deque[str] = deque(maxlen=LAST_LINES)
-    result = ""
-
-    def show(line: str) -> None:
-        tail.append(line)
-        say(line)
-
+    heard = Listener(say)
     with _leashed(argv, environment) as process:
-        errors = threading.Thread(target=lambda: [show(line) for line in _lines(process.stderr)], daemon=True)
+        errors = threading.Thread(
+            target=lambda: [heard.show(line) for line in _lines(process.stderr)], daemon=True
+        )
         errors.start()
         for line in _lines(process.stdout):
-            result = line if line.strip() else result
-            show(line)
+            heard.keep(line)
         errors.join()
-        return Ended(process.wait(), result, tuple(tail))
+        return heard.ended(process.wait())
 
 
 def read(ended: Ended) -> Outcome:
     """The result a program printed; raises Failure when it failed as expected, else Crashed."""
     found = _object(ended.result)
-    state, detail = found.get("state"), str(found.get("detail", ""))
+    state, detail = found.get("state"), masked(str(found.get("detail", "")))
     if ended.status == 0 and state == "passed":
-        return Outcome("passed", detail, found)
+        return Outcome("passed", detail, masked_values(found) | {"state": state})
     if ended.status == 1 and state == "failed":
         raise Failure(detail or "the task failed and gave no reason")
     last = detail or " | ".join(line for line in ended.tail if line.strip()) or "it printed nothing"
     raise Crashed(f"the task ended with exit status {ended.status}: {last}")
+
+
+def is_result(ended: Ended) -> bool:
+    """Whether a program has ended as planned, passed or failed; anything else is a crash."""
+    try:
+        read(ended)
+    except Failure:
+        return True
+    except Crashed:
+        return False
+    return True
 
 
 @contextmanager
@@ -95,7 +128,7 @@ def _leashed(argv: list[str], environment: dict[str, str]) -> Iterator["subproce
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:
-    return (masked(line.rstrip("\n")) for line in stream)
+    return (line.rstrip("\n") for line in stream)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """What a promotion replaced, and how it comes back when the new version does not serve."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from loop import wait
-from loop.errors import Failure, LoopError, Unreachable
+from loop.errors import Failure, LoopError, Undone, Unreachable
 from loop.mlflow import MLflow, Version
 from loop.register import CHAMPION
 from loop.repeat import ENDED
 from loop.run import LOOP
+
+log = logging.getLogger(__name__)
 
 BY, OVER, AT, VERIFIED = "promoted_by", "promoted_over", "promoted_at", "verified_by"
 PATIENCE = 60.0  # seconds that MLflow may be away while a promotion is taken back
@@ -83,15 +86,16 @@ def recover(mlflow: MLflow, key: str) -> str:
 def undone_on_failure(mlflow: MLflow, name: str, number: str) -> Iterator[None]:
     """Restore the old champion when the block ends by any exception, a timeout or a kill included.
 
-    An error of the loop becomes a Failure: with its promotion undone, trying again makes no sense.
+    Any of them becomes a Failure: with its promotion undone, trying again makes no sense. A try that is lost
+    raises nothing and undoes nothing: the next one goes on, and after the last `recover` undoes.
     """
     try:
         yield
     except LoopError as error:
         raise Failure(f"{error}; {_restore_if_possible(mlflow, name, number)}") from error
-    except BaseException:
-        _restore_if_possible(mlflow, name, number)
-        raise
+    except BaseException as error:
+        log.warning("Interrupted: the promotion is taken back", exc_info=True)
+        raise Undone(_restore_if_possible(mlflow, name, number)) from error
 
 
 def _restore_if_possible(mlflow: MLflow, name: str, number: str) -> str:

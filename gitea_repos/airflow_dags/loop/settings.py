@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from urllib.parse import unquote
 
 from loop.errors import Failure
 
@@ -28,12 +27,6 @@ BASE_KEYS = PROXY_KEYS | {
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     *("PIP_CERT", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"),
 }
-
-# What no log, status or result may show: these values, and the password inside any of the addresses.
-SECRET_KEYS = ("STATUS_TOKEN", "AIRFLOW_PASSWORD", "MLFLOW_TRACKING_PASSWORD", "AWS_SECRET_ACCESS_KEY")
-ADDRESS_KEYS = ("GIT_URL", "DATA_URL", "RAW_DATABASE_URL", "DVC_REMOTE_URL", "MLFLOW_TRACKING_URI")
-PASSWORD = re.compile(r"//[^/@:]*:([^/@]+)@")
-SHORTEST_SECRET = 5  # characters; a shorter one would be found in ordinary words
 
 
 @dataclass(frozen=True)
@@ -109,15 +102,6 @@ def container_limits(environ: Mapping[str, str] = os.environ) -> tuple[str, floa
     if not re.fullmatch(r"\d+(\.\d+)?", cpus) or not float(cpus):
         raise Failure(f"TASK_CPUS is {cpus!r}: it must be a number such as 2 or 0.5")
     return memory, float(cpus)
-
-
-def secrets(environ: Mapping[str, str] = os.environ) -> set[str]:
-    """The values of loop.env that nobody may read in a log, as they are and as an address quotes them."""
-    found = {environ.get(key, "") for key in SECRET_KEYS}
-    for key in ADDRESS_KEYS:
-        for password in PASSWORD.findall(environ.get(key, "")):
-            found |= {password, unquote(password)}
-    return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
 
 
 def schedule(default: str, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -3,15 +3,16 @@
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from docker import APIClient
+from docker.models.containers import Container, ContainerCollection
 
-from loop.container import Job, create, execute
+from loop.container import Job, create, discard, execute, take_over
 from loop.engine import connected
 from loop.errors import Crashed, Failure, Unreachable
 from loop.process import read
@@ -113,7 +114,7 @@ def test_limits_labels_and_rights(job: Job) -> None:
 
 def test_a_secret_in_the_output_is_masked(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_URL", "http://loop:t0ken-value@gitea.invalid/mlops")
-    assert run(saying(job, f"echo t0ken-value; echo '{PASSED}'"))[0] == "***"
+    assert run(saying(job, f"echo t0ken-value; echo '{PASSED}'"))[0] == "****"
 
 
 def test_a_program_outlives_its_killed_scheduler_and_is_taken_over(job: Job) -> None:
@@ -128,15 +129,16 @@ def test_a_program_outlives_its_killed_scheduler_and_is_taken_over(job: Job) -> 
     assert present(job.dag_id) == []
 
 
-@pytest.mark.parametrize("status", [0, 1])
-def test_a_program_that_has_ended_with_a_result_is_not_run_again(job: Job, status: int) -> None:
-    done = saying(job, f"{NAMED}; exit {status}")
+@pytest.mark.parametrize(("status", "state"), [(0, "passed"), (1, "failed")])
+def test_a_program_that_has_ended_with_a_result_is_not_run_again(job: Job, status: int, state: str) -> None:
+    named = NAMED.replace("passed", state)
+    done = saying(job, f"{named}; echo; echo trouble >&2; exit {status}")
     container = started(done)
     container.wait()
-    first = container.logs().decode().split()[0]
+    first = container.logs(stderr=False).decode().split()[0]
     said: list[str] = []
     assert execute(replace(done, try_number=2), said.append).status == status
-    assert said[0] == first
+    assert first in said
     assert present(job.dag_id) == []
 
 
@@ -146,6 +148,26 @@ def test_a_program_that_was_killed_is_run_again(job: Job) -> None:
     assert container.wait()["StatusCode"] == 137
     run(saying(job, NAMED, try_number=2))
     assert present(job.dag_id) == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "echo Traceback >&2; exit 1",
+        f"echo '{PASSED}'; echo more",
+        f"echo '{PASSED}'; exit 1",
+        "echo 1; exit 1",
+    ],
+)
+def test_a_program_that_has_ended_without_a_result_is_run_again(job: Job, end: str) -> None:
+    crashed = saying(job, f"cat /proc/sys/kernel/random/uuid; {end}")
+    container = started(crashed)
+    container.wait()
+    first = container.logs(stderr=False).decode().split()[0]
+    said: list[str] = []
+    execute(replace(crashed, try_number=2), said.append)
+    assert said
+    assert first not in said
 
 
 @pytest.mark.parametrize(
@@ -161,15 +183,61 @@ def test_a_container_of_another_job_is_removed(job: Job, changes: dict[str, Any]
     assert present(job.dag_id) == []
 
 
-def test_only_containers_of_the_same_task_are_removed(job: Job) -> None:
+def test_another_task_of_this_run_is_left_alone_and_every_task_of_another_run_is_ended(job: Job) -> None:
     other = started(saying(job, "sleep 60", task_id="data"))
+    started(saying(job, "sleep 60", task_id="gate", run_id="manual-0"))
+    started(saying(job, f"echo '{PASSED}'", task_id="gate", run_id="manual-0", try_number=2)).wait()
     run(job)
-    other.reload()
-    assert other.status == "running"
+    assert [(each.id, each.status) for each in present(job.dag_id)] == [(other.id, "running")]
 
 
 class Interrupted(BaseException):
     """As Airflow's timeout and kill: no Exception."""
+
+
+def interrupted_after(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
+    """Interrupt the first call of a method as soon as the engine has done what it asks."""
+    real, calls = getattr(kind, name), []
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        done = real(*arguments, **options)
+        calls.append(done)
+        if len(calls) == 1:
+            raise Interrupted
+        return done
+
+    monkeypatch.setattr(kind, name, call)
+
+
+@pytest.mark.parametrize("taken_over", [True, False], ids=["taken over", "made"])
+def test_a_kill_before_the_container_is_known_leaves_none(
+    job: Job, monkeypatch: pytest.MonkeyPatch, taken_over: bool
+) -> None:
+    slow = saying(job, "sleep 60", try_number=2)
+    if taken_over:
+        started(replace(slow, try_number=1))
+        interrupted_after(monkeypatch, Container, "rename")
+    else:
+        interrupted_after(monkeypatch, ContainerCollection, "create")
+    with pytest.raises(Interrupted):
+        execute(slow, print)
+    assert present(job.dag_id) == []
+
+
+def test_a_container_that_is_taken_over_just_before_its_stop_goes_on(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, real = started(saying(job, "sleep 60")), APIClient.post
+
+    def post(client: APIClient, url: str, *arguments: Any, **options: Any) -> Any:
+        if url.endswith("/stop"):
+            mine.rename(replace(job, try_number=2).name)
+        return real(client, url, *arguments, **options)
+
+    monkeypatch.setattr(APIClient, "post", post)
+    discard(job.name)
+    mine.reload()
+    assert (mine.name, mine.status) == (replace(job, try_number=2).name, "running")
 
 
 def test_a_timeout_ends_the_container(job: Job) -> None:
@@ -188,15 +256,21 @@ def test_a_timeout_ends_the_container(job: Job) -> None:
     assert present(job.dag_id) == []
 
 
-def test_a_lost_try_does_not_end_what_another_has_taken_over(job: Job) -> None:
-    slow = saying(job, f"echo up; sleep 3; echo '{PASSED}'")
-    up, said = threading.Event(), []
-    first = threading.Thread(target=lambda: said.append(execute(slow, lambda _: up.set())), daemon=True)
-    first.start()
-    assert up.wait(20)
-    assert run(replace(slow, try_number=2)) == ["up", PASSED]
-    first.join(20)
-    assert present(job.dag_id) == []
+def test_a_lost_try_does_not_end_what_another_has_taken_over(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = saying(job, "sleep 60")
+    second = replace(slow, try_number=2)
+
+    def lose(*_: Any) -> None:
+        with connected() as client:
+            assert take_over(client, second)
+        raise Interrupted
+
+    monkeypatch.setattr("loop.container.follow", lose)
+    with pytest.raises(Interrupted):
+        execute(slow, print)
+    assert [(each.name, each.status) for each in present(job.dag_id)] == [(second.name, "running")]
 
 
 def test_too_little_memory_is_said_and_not_tried_again(job: Job) -> None:

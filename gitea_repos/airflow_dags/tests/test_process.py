@@ -1,5 +1,6 @@
 """Programs as processes: result, log, environment and a certain end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -56,6 +57,23 @@ def test_an_expected_failure_carries_its_reason() -> None:
 def test_anything_else_is_a_crash_with_the_last_lines(script: str, seen: str) -> None:
     with pytest.raises(Crashed, match=seen):
         read(shell(script)[0])
+
+
+def test_a_secret_never_breaks_a_result_and_is_masked_in_what_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STATUS_TOKEN", "passed")
+    monkeypatch.setenv("AIRFLOW_PASSWORD", "detail")
+    result = {"state": "passed", "detail": "all passed", "found": ["a detail", {"detail": 3}]}
+    ended, said = shell(f"echo '{json.dumps(result)}'")
+    outcome = read(ended)
+    assert (outcome.state, outcome.detail) == ("passed", "all ****")
+    assert outcome.values == result | {"detail": "all ****", "found": ["a ****", {"detail": 3}]}
+    assert "passed" not in f"{said} {ended}"
+    with pytest.raises(Failure, match=r"^\*{4} it was$"):
+        read(shell("""echo '{"state": "failed", "detail": "passed it was"}'; exit 1""")[0])
+    with pytest.raises(Crashed, match=r"status 3: un\*{4}$"):
+        read(shell("echo unpassed; exit 3")[0])
 
 
 def test_a_task_sees_loop_env_and_the_machine_but_nothing_of_airflow() -> None:

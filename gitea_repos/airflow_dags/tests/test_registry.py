@@ -193,9 +193,12 @@ def test_a_later_decision_of_somebody_else_is_not_undone(run: Run, registry: Any
 def test_every_end_but_success_restores_the_champion(run: Run, registry: Any, error: BaseException) -> None:
     by_hand(run, "2")
     mlflow = MLflow(run.settings)
-    expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else Failure
-    with pytest.raises(expected), rollback.undone_on_failure(mlflow, "iris", "2"):
+    with (
+        pytest.raises(Failure, match="the champion is 1 again") as raised,
+        rollback.undone_on_failure(mlflow, "iris", "2"),
+    ):
         raise error
+    assert raised.value.__cause__ is error
     assert champion_of(registry) == "1"
 
 

@@ -9,7 +9,6 @@ from loop import wait
 from loop.errors import Failure, Refused, Unreachable
 from loop.http import Service
 from loop.limits import Limits
-from loop.masking import masked
 from loop.mlflow import MLflow
 from loop.run import Run
 from loop.settings import Settings, container_environment, container_limits, schedule
@@ -66,14 +65,6 @@ def test_wrong_limits_of_a_container_are_named(memory: str, cpus: str, named: st
     assert container_limits({"TASK_MEMORY": "2g", "TASK_CPUS": "0.5"}) == ("2g", 0.5)
     with pytest.raises(Failure, match=named):
         container_limits({"TASK_MEMORY": memory, "TASK_CPUS": cpus})
-
-
-def test_secrets_and_passwords_in_addresses_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_URL", "http://loop:p%40ssword@gitea:3000/mlops")
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "mlflow-secret")
-    monkeypatch.setenv("STATUS_TOKEN", "no")  # too short to be told from a word
-    said = masked("http://loop:p%40ssword@gitea p@ssword mlflow-secret no")
-    assert said == "http://loop:***@gitea *** *** no"
 
 
 @pytest.mark.parametrize("user", ["loop", ""])
