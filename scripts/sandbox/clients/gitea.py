@@ -4,6 +4,7 @@ Commit statuses are in statuses.py: they need no administrator.
 """
 
 import base64
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from sandbox.http import ApiError, Http
 
 ADMIN = "sandbox"
 BRANCH = "main"
+# Matched against the whole ref: `*` and `**` alone, as no filter, would let tags through as well.
+BRANCHES = "refs/heads/**"
 
 
 class GiteaError(ApiError):
@@ -26,8 +29,11 @@ class Gitea:
     """One server by the root of its API (`…/api/v1`), with Basic auth. Calls raise GiteaError."""
 
     def __init__(self, url: str, password: str) -> None:
-        login = base64.b64encode(f"{ADMIN}:{password}".encode()).decode()
-        self._http = Http("gitea", url, {"Authorization": f"Basic {login}"})
+        self._http = _login(url, ADMIN, password)
+
+    def refuses_login(self) -> bool:
+        """Whether the administrator is unknown or has another password."""
+        return _refused(self._http)
 
     def put_organisation(self, name: str) -> bool:
         """Make the organisation, owned by the administrator."""
@@ -39,6 +45,77 @@ class Gitea:
         body = {"name": name, "default_branch": BRANCH, "auto_init": False, "private": False}
         return self._put(f"/repos/{owner}/{name}", f"/orgs/{owner}/repos", body)
 
+    def put_bot(self, name: str, password: str) -> str:
+        """Make a restricted user for programs, or give it this password; says which, or nothing."""
+        rights = {"must_change_password": False, "restricted": True}
+        with _explained(self._http.url):
+            if self._http.find(f"/users/{name}") is None:
+                self._http.post(
+                    "/admin/users",
+                    {"username": name, "email": _address(name), "password": password, **rights},
+                )
+                return f"user {name}"
+        if not _refused(_login(self._http.url, name, password)):
+            return ""
+        with _explained(self._http.url):
+            # Gitea asks for both names of the login's source at every edit; 0 is its own database.
+            source = {"source_id": 0, "login_name": name}
+            edit = {**source, "password": password, "admin": False, **rights}
+            self._http.call("PATCH", f"/admin/users/{name}", json=edit)
+        return f"password of {name}"
+
+    def put_writer(self, owner: str, repository: str, name: str) -> bool:
+        """Let a user push to a repository and set statuses there."""
+        path = f"/repos/{owner}/{repository}/collaborators/{name}"
+        with _explained(self._http.url):
+            if self._found(path):
+                return False
+            self._http.call("PUT", path, json={"permission": "write"})
+            return True
+
+    def put_push_hook(self, owner: str, repository: str, url: str, secret: str) -> str:
+        """Send pushes of branches, signed, to `url`, and nothing else there; says what it did, or nothing.
+
+        Gitea never shows a hook's secret. Its digest stands behind the `#` of the hook's address: Gitea keeps
+        that part and no HTTP client sends it.
+        """
+        wanted = _hook(url, secret)
+        path = f"/repos/{owner}/{repository}/hooks"
+        with _explained(self._http.url):
+            ours = [hook for hook in self._http.get(path, limit=50) if _target(hook) == url]
+            if not ours:
+                self._http.post(path, {"type": "gitea", **wanted})
+                return f"hook of {repository}"
+            if all(_same(hook, wanted) for hook in ours):
+                return ""
+            for hook in ours:
+                self._http.call("PATCH", f"{path}/{hook['id']}", json=wanted)
+            return f"hook of {repository} renewed"
+
+    def put_protection(self, owner: str, repository: str, check: str) -> bool:
+        """Protect the main branch where no rule does: the administrator pushes, others merge what is checked.
+
+        A rule that is there stays as it is: people may have changed it.
+        """
+        path = f"/repos/{owner}/{repository}/branch_protections"
+        with _explained(self._http.url):
+            if any(rule["rule_name"] == BRANCH for rule in self._http.get(path)):
+                return False
+            pushes = {"enable_push": True, "enable_push_whitelist": True, "push_whitelist_usernames": [ADMIN]}
+            merges = {"enable_status_check": True, "status_check_contexts": [check]}
+            self._http.post(path, {"rule_name": BRANCH, **pushes, **merges})
+            return True
+
+    def _found(self, path: str) -> bool:
+        """Whether a GET without a body in its answer is not 404."""
+        try:
+            self._http.call("GET", path)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def _put(self, path: str, collection: str, body: dict[str, Any]) -> bool:
         """Post to the collection where nothing is at the path."""
         with _explained(self._http.url):
@@ -46,6 +123,45 @@ class Gitea:
                 return False
             self._http.post(collection, body)
             return True
+
+
+def _login(url: str, user: str, password: str) -> Http:
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return Http("gitea", url, {"Authorization": f"Basic {login}"})
+
+
+def _refused(http: Http) -> bool:
+    """Whether a login is answered 401; a server without logins (404) refuses none."""
+    with _explained(http.url):
+        try:
+            http.find("/user")
+        except ApiError as error:
+            if error.status == 401:
+                return True
+            raise
+        return False
+
+
+def _address(name: str) -> str:
+    return f"{name}@noreply.invalid"
+
+
+def _hook(url: str, secret: str) -> dict[str, Any]:
+    digest = hashlib.sha256(secret.encode()).hexdigest()[:12]
+    config = {"url": f"{url}#secret-{digest}", "content_type": "json", "secret": secret}
+    return {"active": True, "events": ["push"], "branch_filter": BRANCHES, "config": config}
+
+
+def _target(hook: dict[str, Any]) -> str:
+    return str(hook["config"]["url"]).partition("#")[0]
+
+
+def _same(hook: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether a hook as Gitea shows it, without its secret, is the wanted one."""
+    names = ("url", "content_type")
+    return all(hook[key] == wanted[key] for key in ("active", "events", "branch_filter")) and all(
+        hook["config"].get(name) == wanted["config"][name] for name in names
+    )
 
 
 @contextmanager

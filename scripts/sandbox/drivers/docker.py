@@ -102,7 +102,10 @@ class DockerDriver(Driver):
                 if name == "registry":
                     self._publish_base()
                 yield Ready(name, changed)
-        yield Ready("everything", self._up(()))
+        changed = self._up(())
+        if "jenkins" in self.compose.services:  # where services/ci stands for it, hooks are its own
+            yield Ready("jenkins", changed)
+        yield Ready("everything", changed)
         self._forget_old_images()
 
     @explained()

@@ -11,6 +11,8 @@ from sandbox.steps import (
     bare_repositories,
     buckets,
     databases,
+    git_wiring,
+    gitea_admin,
     keys,
     raw_data,
     repositories,
@@ -34,6 +36,8 @@ STEPS = (
     Step("mysql", "databases", databases.run),
     Step("minio", "buckets", buckets.run),
     Step("minio", "raw data", raw_data.into_bucket),
+    Step("gitea", "gitea administrator", gitea_admin.run),
     Step("gitea", "repositories", repositories.run),
     Step("git", "first commits", sample_repositories.run),
+    Step("jenkins", "hooks and rights", git_wiring.run),
 )

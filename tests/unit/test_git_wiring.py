@@ -1,0 +1,207 @@
+"""The loop's user, hooks and protection in a small Gitea; each request checked by Gitea's description."""
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from sandbox.clients.gitea import BRANCHES, GiteaError
+from sandbox.context import REPOSITORIES
+from sandbox.steps import git_wiring
+from sandbox.steps.git_wiring import Secrets
+
+SECRETS = Secrets("owner's", "bot's", "signs")
+FIRST = REPOSITORIES[0]
+Answer = tuple[int, Any]
+
+
+class FakeGitea(ThreadingHTTPServer):
+    """Users with passwords, and what the three repositories have; hooks are shown without their secret."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.passwords = {"sandbox": SECRETS.admin_password}
+        self.rights: dict[str, Any] = {}
+        self.writers: dict[str, str] = {}
+        self.hooks: dict[str, list[dict[str, Any]]] = {name: [] for name in REPOSITORIES}
+        self.rules: dict[str, list[dict[str, Any]]] = {name: [] for name in REPOSITORIES}
+        self.seen: list[tuple[str, str, Any]] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/api/v1"
+
+    def writes(self) -> list[tuple[str, str, Any]]:
+        return [request for request in self.seen if request[0] != "GET"]
+
+    def answer(self, user: str, method: str, path: str, body: Any) -> Answer:
+        if path == "/user":
+            return 200, {"login": user}
+        if user != "sandbox":
+            return 403, {}
+        kind, *rest = path.strip("/").split("/")
+        return (
+            self.of_users(method, rest, body) if kind != "repos" else self.of_repository(method, rest, body)
+        )
+
+    def of_users(self, method: str, rest: list[str], body: Any) -> Answer:
+        if method == "GET":
+            return (200, {}) if rest[-1] in self.passwords else (404, {})
+        name = body.get("username", rest[-1])
+        self.passwords[name] = body["password"]
+        self.rights = body
+        return (201 if method == "POST" else 200), {}
+
+    def of_repository(self, method: str, rest: list[str], body: Any) -> Answer:
+        owner, name, collection, *item = rest
+        assert owner == "mlops"
+        if collection == "collaborators":
+            if method == "PUT":
+                self.writers[f"{name}/{item[0]}"] = body["permission"]
+            return (204 if f"{name}/{item[0]}" in self.writers else 404), None
+        rows = self.hooks[name] if collection == "hooks" else self.rules[name]
+        if method == "POST":
+            rows.append({**body, "id": len(rows) + 1})
+        if method == "PATCH":
+            rows[int(item[0]) - 1].update(body)
+        return (200 if method != "POST" else 201), [hidden(row) for row in rows]
+
+
+def hidden(row: dict[str, Any]) -> dict[str, Any]:
+    config = {key: value for key, value in row.get("config", {}).items() if key != "secret"}
+    return {**row, "config": config} if config else row
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakeGitea
+
+    def do_GET(self) -> None:
+        given = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
+        user, _, password = given.partition(":")
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
+        path = self.path.removeprefix("/api/v1").partition("?")[0]
+        self.server.seen.append((self.command, path, body))
+        right = self.server.passwords.get(user) == password
+        status, shown = self.server.answer(user, self.command, path, body) if right else (401, {})
+        self.send_response(status)
+        self.end_headers()
+        if status != 204:
+            self.wfile.write(json.dumps(shown).encode())
+
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[FakeGitea]:
+    with FakeGitea() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_the_first_time_everything_is_made(server):
+    said = git_wiring.prepare(server.url, SECRETS)
+    assert said.startswith("git wiring: user loop, loop in ")
+    assert [len(rows) for rows in (*server.hooks.values(), *server.rules.values())] == [1] * 6
+    assert set(server.writers.values()) == {"write"}
+    assert server.rights["restricted"]
+    assert not server.rights["must_change_password"]
+
+
+def test_a_second_time_writes_nothing(server):
+    git_wiring.prepare(server.url, SECRETS)
+    server.seen.clear()
+    assert git_wiring.prepare(server.url, SECRETS) == ""
+    assert server.writes() == []
+
+
+def test_every_request_is_one_that_gitea_describes(server, operation):
+    git_wiring.prepare(server.url, SECRETS)
+    git_wiring.prepare(server.url, replace(SECRETS, loop_password="new", webhook_secret="new"))
+    assert {operation(request) for request in server.seen} == {
+        *("userGetCurrent", "userGet", "adminCreateUser", "adminEditUser"),
+        *("repoCheckCollaborator", "repoAddCollaborator", "repoListHooks", "repoCreateHook", "repoEditHook"),
+        *("repoListBranchProtection", "repoCreateBranchProtection"),
+    }
+
+
+def test_a_hook_is_signed_and_gets_branches_but_no_tags(server):
+    git_wiring.prepare(server.url, SECRETS)
+    hook = server.hooks[FIRST][0]
+    assert hook["config"]["secret"] == SECRETS.webhook_secret
+    assert (hook["events"], hook["active"], hook["branch_filter"]) == (["push"], True, BRANCHES)
+    # Gitea takes these as no filter at all: tags would come through.
+    assert hook["branch_filter"] not in ("", "*", "**")
+    address, _, remembered = hook["config"]["url"].partition("#")
+    assert address == f"http://jenkins:8080/generic-webhook-trigger/invoke?token={FIRST}"
+    assert remembered == f"secret-{hashlib.sha256(b'signs').hexdigest()[:12]}"
+
+
+def test_another_webhook_secret_renews_the_hooks_in_place(server):
+    git_wiring.prepare(server.url, SECRETS)
+    changed = replace(SECRETS, webhook_secret="other")
+    said = git_wiring.prepare(server.url, changed)
+    assert said == "git wiring: " + ", ".join(f"hook of {name} renewed" for name in REPOSITORIES)
+    assert [row["config"]["secret"] for rows in server.hooks.values() for row in rows] == ["other"] * 3
+    assert git_wiring.prepare(server.url, changed) == ""
+
+
+@pytest.mark.parametrize(
+    "change", [{"active": False}, {"branch_filter": "*"}, {"events": ["push", "create"]}]
+)
+def test_an_altered_hook_is_put_right(server, change):
+    git_wiring.prepare(server.url, SECRETS)
+    server.hooks[FIRST][0].update(change)
+    assert git_wiring.prepare(server.url, SECRETS) == f"git wiring: hook of {FIRST} renewed"
+
+
+def test_a_hook_of_somebody_else_stays(server):
+    theirs = {"id": 1, "config": {"url": "http://chat/", "content_type": "json"}}
+    server.hooks[FIRST].append(dict(theirs))
+    git_wiring.prepare(server.url, SECRETS)
+    assert server.hooks[FIRST][0] == theirs
+    assert len(server.hooks[FIRST]) == 2
+
+
+def test_another_password_of_the_user_is_given_without_the_old_one(server):
+    git_wiring.prepare(server.url, SECRETS)
+    changed = replace(SECRETS, loop_password="another")
+    assert git_wiring.prepare(server.url, changed) == "git wiring: password of loop"
+    assert server.passwords["loop"] == "another"
+    assert not server.rights["admin"]
+    assert git_wiring.prepare(server.url, changed) == ""
+
+
+def test_main_is_pushed_to_by_the_owner_alone_and_needs_ci(server):
+    git_wiring.prepare(server.url, SECRETS)
+    rule = server.rules[FIRST][0]
+    assert rule["rule_name"] == "main"
+    assert rule["enable_push"]
+    assert rule["enable_push_whitelist"]
+    assert rule["push_whitelist_usernames"] == ["sandbox"]
+    assert rule["status_check_contexts"] == ["ci"]
+    assert rule["enable_status_check"]
+
+
+def test_a_changed_protection_stays(server):
+    git_wiring.prepare(server.url, SECRETS)
+    server.rules[FIRST][0]["enable_push"] = False
+    assert git_wiring.prepare(server.url, SECRETS) == ""
+    assert not server.rules[FIRST][0]["enable_push"]
+
+
+def test_a_wrong_password_of_the_owner_is_said_and_no_secret_is_shown(server):
+    wrong = replace(SECRETS, admin_password="wrong")
+    with pytest.raises(GiteaError, match=r"^B21 ") as caught:
+        git_wiring.prepare(server.url, wrong)
+    assert "wrong" not in str(caught.value)
+    assert "wrong" not in repr(wrong)
+    assert "signs" not in repr(wrong)
