@@ -2,12 +2,15 @@
 # Run sshd as the user `jenkins`, for the one key in JENKINS_AGENT_SSH_PUBKEY.
 set -eu
 : "${JENKINS_AGENT_SSH_PUBKEY:?must hold the public key with which Jenkins logs in}"
-umask 077
-mkdir -p "$HOME/.ssh"
-printf '%s\n' "$JENKINS_AGENT_SSH_PUBKEY" > "$HOME/.ssh/authorized_keys"
-# A session of sshd has none of the container's variables but these.
-env | grep -E '^(DOCKER_(HOST|TLS_VERIFY|CERT_PATH)|PYTHON_IMAGE|(HTTP|HTTPS|NO)_PROXY|(http|https|no)_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|PIP_CERT|NODE_EXTRA_CA_CERTS|UV_[A-Z_]+|LANG)=' \
-    > "$HOME/.ssh/environment" || true
-key=/var/lib/jenkins-agent/ssh_host_ed25519_key
-[ -f "$key" ] || ssh-keygen -q -t ed25519 -N '' -f "$key"
+# For these files alone: every session of sshd takes over its umask, and images are made in sessions.
+(
+    umask 077
+    mkdir -p "$HOME/.ssh"
+    printf '%s\n' "$JENKINS_AGENT_SSH_PUBKEY" > "$HOME/.ssh/authorized_keys"
+    # A session of sshd has none of the container's variables but these.
+    env | grep -E '^(DOCKER_(HOST|TLS_VERIFY|CERT_PATH)|PYTHON_IMAGE|(HTTP|HTTPS|NO)_PROXY|(http|https|no)_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|PIP_CERT|NODE_EXTRA_CA_CERTS|UV_[A-Z_]+|LANG)=' \
+        > "$HOME/.ssh/environment" || true
+    key=/var/lib/jenkins-agent/ssh_host_ed25519_key
+    [ -f "$key" ] || ssh-keygen -q -t ed25519 -N '' -f "$key"
+)
 exec /usr/sbin/sshd -D -e

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
 from ci.errors import DeliverError
+from ci.sessions import session_for
 
 SECONDS = 10
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class NotYet(Exception):
     """Airflow or the status server may take it later: away, an error of the server, or not parsed yet."""
-
-
-def session_for(url: str) -> requests.Session:
-    """A session that goes to this machine's own servers without a proxy."""
-    session = requests.Session()
-    session.trust_env = urlsplit(url).hostname not in LOOPBACK
-    return session
 
 
 def call(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:

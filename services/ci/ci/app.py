@@ -65,9 +65,11 @@ def host_repositories(app: Flask, settings: ServerSettings) -> None:
     Hosting(settings).prepare()
 
 
-def explain(error: HTTPException) -> tuple[Response, int]:
-    """Errors as JSON: one sentence in `message`."""
-    return jsonify(message=f"{error.name}: {error.description}", url=request.base_url), error.code or 500
+def explain(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
+    """Errors as JSON: one sentence in `message`; their headers (Allow, Retry-After) stay."""
+    headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+    body = jsonify(message=f"{error.name}: {error.description}", url=request.base_url)
+    return body, error.code or 500, headers
 
 
 def explain_database(error: sqlite3.Error) -> tuple[Response, int]:

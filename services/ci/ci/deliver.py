@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ci.airflow import Airflow, NotYet, call, session_for, text_of
+from ci.airflow import Airflow, NotYet, call, text_of
 from ci.bundle import BundleWatch
 from ci.errors import DeliverError
 from ci.git import git, head
 from ci.images import read_ref
+from ci.sessions import session_for
 from ci.settings import DeliverSettings
 
 DAG = "train_and_serve"

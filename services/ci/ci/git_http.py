@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, request
 
-from ci.app import Ci
 from ci.errors import UnknownRepository
 from ci.logins import Logins
+from ci.routes import here
 from ci.settings import MACHINE
+from ci.spool import CHUNK, empty, spool
 
 READ, WRITE = "git-upload-pack", "git-receive-pack"
-PUSH_LIMIT = 4_000_000_000  # bytes of one request
-CHUNK = 65_536
+LIMITS = {READ: 10_000_000, WRITE: 4_000_000_000}  # bytes of a body
 HEADER_LIMIT = 100  # lines
-# Every git holds one of the server's threads, and a push needs another one: its hook calls this server.
+# Every request here holds one of the server's threads, and a push needs one more: its hook calls this server.
 AT_ONCE = 8
-PATIENCE = 60.0  # seconds until the client is asked to come back
+THREADS = 3 * AT_ONCE  # of this module at most, but for those that wait
+PATIENCE = 0.5  # seconds to wait for a place, twice at most
+RETRY_AFTER = 5  # seconds until a client may come back
 REALM = 'Basic realm="ci", charset="UTF-8"'
 
-places = threading.BoundedSemaphore(AT_ONCE)
+# Whoever still sends takes no place from a git, and without a login none from those who sent one.
+working = threading.BoundedSemaphore(AT_ONCE)
+receiving = {is_known: threading.BoundedSemaphore(AT_ONCE) for is_known in (True, False)}
 blueprint = Blueprint("git_http", __name__, url_prefix="/<owner>/<name>.git")
-
-
-def here() -> Ci:
-    return current_app.extensions["ci"]
 
 
 @blueprint.get("/info/refs")
@@ -61,31 +60,34 @@ def answer(owner: str, name: str, path: str, service: str) -> Response:
         here().repositories.path(name)
     except UnknownRepository as error:
         abort(404, str(error))
+    with receive(service, user is not None) as body:
+        take(working)
+        try:
+            return respond(Backend(environment(f"/{name}.git/{path}", service, user or ""), body))
+        except BaseException:
+            working.release()
+            raise
+
+
+def receive(service: str, is_known: bool) -> IO[bytes]:
+    """The body as a file; 503 where too many send."""
+    if request.method != "POST":
+        return empty()
+    take(receiving[is_known])
+    try:
+        return spool(here().settings.home, LIMITS[service])
+    finally:
+        receiving[is_known].release()
+
+
+def take(places: threading.BoundedSemaphore) -> None:
+    """Take a place; 503 where none becomes free soon: whoever waits holds a thread that hooks need."""
     if not places.acquire(timeout=PATIENCE):
-        abort(503, f"{AT_ONCE} clones and pushes are at work; try again.")
-    try:
-        return respond(Backend(environment(f"/{name}.git/{path}", user or ""), spool()))
-    except BaseException:
-        places.release()
-        raise
+        abort(503, f"{AT_ONCE} others are at work; try again.", retry_after=RETRY_AFTER)
 
 
-def spool() -> IO[bytes]:
-    """The body as a file: git may answer before it has read all, and both pipes would fill."""
-    request.max_content_length = PUSH_LIMIT
-    body = tempfile.TemporaryFile(dir=here().settings.home)  # noqa: SIM115
-    try:
-        while chunk := request.stream.read(CHUNK):
-            body.write(chunk)
-        body.seek(0)
-    except BaseException:
-        body.close()
-        raise
-    return body
-
-
-def environment(path: str, user: str) -> dict[str, str]:
-    """What the CGI program gets (RFC 3875): nothing of this server but its machine."""
+def environment(path: str, service: str, user: str) -> dict[str, str]:
+    """What the CGI program gets (RFC 3875): nothing of this server but its machine, only what was checked."""
     settings = here().settings
     machine = {key: value for key, value in settings.machine.items() if key in MACHINE}
     given = {
@@ -95,7 +97,7 @@ def environment(path: str, user: str) -> dict[str, str]:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REQUEST_METHOD": request.method,
         "PATH_INFO": path,
-        "QUERY_STRING": request.query_string.decode("latin-1"),
+        "QUERY_STRING": f"service={service}" if request.method != "POST" else "",
         "CONTENT_TYPE": request.headers.get("Content-Type", ""),
         "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
         "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
@@ -111,11 +113,10 @@ class Backend:
     """One `git http-backend`: its status, its media type and its output, piece by piece."""
 
     def __init__(self, env: dict[str, str], body: IO[bytes]) -> None:
-        with body:
-            env = {**env, "CONTENT_LENGTH": str(os.fstat(body.fileno()).st_size)}
-            self.process: subprocess.Popen[bytes] = subprocess.Popen(
-                ["git", "http-backend"], env=env, stdin=body, stdout=subprocess.PIPE
-            )
+        env = {**env, "CONTENT_LENGTH": str(os.fstat(body.fileno()).st_size)}
+        self.process: subprocess.Popen[bytes] = subprocess.Popen(
+            ["git", "http-backend"], env=env, stdin=body, stdout=subprocess.PIPE
+        )
         assert self.process.stdout is not None
         self.output = self.process.stdout
         self.headers = self._read_headers()
@@ -152,5 +153,5 @@ def respond(backend: Backend) -> Response:
     status = headers.get("status", "200 OK")
     response = Response(backend, status, content_type=headers.get("content-type", "text/plain"))
     response.call_on_close(backend.close)
-    response.call_on_close(places.release)
+    response.call_on_close(working.release)
     return response

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 
 from ci import gitea
-from ci.app import Ci
 from ci.errors import NameRefused, NameTaken, UnknownRepository
 from ci.hosting import DEFAULT_BRANCH, Hosting
 from ci.logins import Logins
-from ci.status_api import is_text, render_repository
+from ci.routes import here, is_text, read_object
+from ci.status_api import render_repository
 
 blueprint = Blueprint("gitea_api", __name__, url_prefix="/api/v1")
-
-
-def here() -> Ci:
-    return current_app.extensions["ci"]
 
 
 @blueprint.post("/orgs")
@@ -81,17 +76,6 @@ def check_organisation(name: str) -> None:
     """404 for any but the organisation of this server, or while it is not made."""
     if name != here().settings.organisation or not Hosting(here().settings).has_organisation():
         abort(404, f"There is no organisation {name[:100]!r} here.")
-
-
-def read_object() -> dict[str, Any]:
-    """The body as a JSON object; 422 where it is none."""
-    try:
-        body = json.loads(request.get_data())
-    except (ValueError, RecursionError) as error:
-        abort(422, f"The body is not JSON: {error}.")
-    if not isinstance(body, dict):
-        abort(422, "The body must be a JSON object.")
-    return body
 
 
 def text_field(body: dict[str, Any], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -58,7 +59,9 @@ class Hosting:
             self._equip(folder)
             try:
                 folder.rename(root / f"{name}.git")
-            except OSError:
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
                 raise NameTaken(f"The repository {name} is there already.") from None
 
     def prepare(self) -> None:
@@ -94,9 +97,13 @@ def quote(value: str) -> str:
 
 
 def write_whole(path: Path, text: str, mode: int) -> None:
-    """Write a file so that nobody reads half of it."""
+    """Write a file so that nobody reads half of it, and nothing is left of it where that fails."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with open(handle, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(text)
-    os.replace(name, path)
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -98,15 +98,23 @@ class FolderStore:
 
 
 def unpack(source: Path, target: Path) -> None:
-    """The tree of HEAD, as git keeps it. Raises ImageError."""
-    done = subprocess.run(["git", "archive", "--format=tar", "HEAD"], cwd=source, capture_output=True)
+    """The tree of HEAD, as git keeps it and for every user to read. Raises ImageError."""
+    command = ["git", "-c", "tar.umask=0022", "archive", "--format=tar", "HEAD"]
+    done = subprocess.run(command, cwd=source, capture_output=True)
     if done.returncode:
         raise ImageError(f"git archive failed in {source}: {done.stderr.decode(errors='replace').strip()}")
     try:
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(target, filter="data")
+            archive.extractall(target, filter=readable)
+        target.chmod(0o755)
     except (tarfile.TarError, OSError) as error:
         raise ImageError(f"The tree cannot be unpacked: {error}.") from error
+
+
+def readable(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    """The filter `data`, which leaves folders to the umask: an image's user must read what it copies."""
+    member = tarfile.data_filter(member, path)
+    return member.replace(mode=0o755, deep=False) if member.isdir() else member
 
 
 def describe(image: Path, repository: str, commit: str, environment: str) -> None:

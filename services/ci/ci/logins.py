@@ -7,9 +7,7 @@ import binascii
 import hmac
 from dataclasses import dataclass
 
-from ci.settings import ServerSettings
-
-LOOP = "loop"
+from ci.settings import LOOP, ServerSettings
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,16 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template
+from flask import Blueprint, Response, abort, jsonify, render_template
 
-from ci.app import Ci
 from ci.buildlog import read_log
 from ci.errors import UnknownRepository
+from ci.routes import here
 from ci.store import Build, StageRecord
 
 LOG_SHOWN = 200_000
 NEWEST = 5
 blueprint = Blueprint("pages", __name__)
-
-
-def here() -> Ci:
-    return current_app.extensions["ci"]
 
 
 @blueprint.get("/")

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ci.airflow import session_for
 from ci.errors import ImageError
+from ci.sessions import session_for
 
 SECONDS = 30
 KINDS = ", ".join(

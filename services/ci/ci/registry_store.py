@@ -19,7 +19,8 @@ from ci.settings import PROXIES, ImageSettings
 NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 # An image may do what a task may; --init, or a command that sets no handler would ignore signals.
 CONFINED = ["--rm", "--init", "--interactive", "--network=host", "--cap-drop=ALL"]
-CONFINED += ["--security-opt=no-new-privileges"]
+CONFINED += ["--security-opt=no-new-privileges", "--pids-limit=512"]
+BASE = "PYTHON_IMAGE"
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ class RegistryStore:
         """
         if not NAME.fullmatch(repository):
             raise ImageError(f"{repository!r} is no name for an image: small letters, digits and . _ - only.")
-        tag = self._tag_of_tree(source)
+        base = self._base()
+        tag = tag_of_tree(source, base)
         digest = self.registry.digest(repository, tag)
         if digest is None:
-            self._build(source, f"{self.settings.store}/{repository}:{tag}")
+            self._build(source, f"{self.settings.store}/{repository}:{tag}", base)
             digest = self.registry.digest(repository, tag)
         else:
             self.say(f"The image of this tree is in the registry: {digest}")
@@ -57,25 +59,34 @@ class RegistryStore:
         self.registry.tag(repository, digest, head(source))
         return f"{self.settings.store}/{repository}@{digest}"
 
-    def _tag_of_tree(self, source: Path) -> str:
-        tree = git(source, "rev-parse", "HEAD^{tree}").strip()
-        base = self.settings.machine.get("PYTHON_IMAGE", "")
-        return f"tree-{tree}" + (f"-{hashlib.sha256(base.encode()).hexdigest()[:12]}" if base else "")
+    def _base(self) -> str:
+        """PYTHON_IMAGE; a tag of this registry as the digest that it names now. Raises ImageError."""
+        base = self.settings.machine.get(BASE, "")
+        name, _, tag = base.removeprefix(f"{self.settings.store}/").partition(":")
+        if not base.startswith(f"{self.settings.store}/") or "@" in base:
+            return base
+        digest = self.registry.digest(name, tag or "latest")
+        if digest is None:
+            raise ImageError(
+                f"The base {base} ({BASE}) is not in the registry; push it there, or let {BASE} name another."
+            )
+        return f"{self.settings.store}/{name}@{digest}"
 
-    def _build(self, source: Path, name: str) -> None:
-        self.engine.check()
+    def _build(self, source: Path, name: str, base: str) -> None:
+        engine = Engine({**self.settings.machine, BASE: base}, self.say)
+        engine.check()
         with tempfile.TemporaryDirectory(prefix="ci-image-") as scratch:
             context = Path(scratch, "tree")
             unpack(source, context)
             if not (context / "Dockerfile").is_file():
                 raise ImageError("There is no Dockerfile at the top of the commit; add one.")
             options = ["--progress=plain", "--network=host", f"--tag={name}"]
-            self.engine.call("build", *options, *self._arguments(), *self._secrets(), str(context))
-        self.engine.call("push", "--quiet", name)
+            engine.call("build", *options, *self._arguments(), *self._secrets(), str(context))
+        engine.call("push", "--quiet", name)
 
     def _arguments(self) -> list[str]:
         """Names only: the client takes the values from its environment, which no list of processes shows."""
-        names = ["PYTHON_IMAGE", *PROXIES, *(name.lower() for name in PROXIES)]
+        names = [BASE, *PROXIES, *(name.lower() for name in PROXIES)]
         return [f"--build-arg={name}" for name in names if self.settings.machine.get(name)]
 
     def _secrets(self) -> list[str]:
@@ -94,10 +105,16 @@ class RegistryStore:
             )
         self.engine.check()
         handed_on = self.settings.handed_on
-        limits = [
-            f"--{name}={value}"
-            for name, value in (("memory", self.settings.memory), ("cpus", self.settings.cpus))
-            if value
-        ]
         names = [f"--env={name}" for name in sorted(handed_on)]
-        self.engine.become(["run", *CONFINED, *limits, *names, ref, *argv], handed_on)
+        self.engine.become(["run", *CONFINED, *self._limits(), *names, ref, *argv], handed_on)
+
+    def _limits(self) -> list[str]:
+        memory, cpus = self.settings.memory, self.settings.cpus
+        limits = {"memory": memory, "memory-swap": memory, "cpus": cpus}  # the first two together: no swap
+        return [f"--{name}={value}" for name, value in limits.items() if value]
+
+
+def tag_of_tree(source: Path, base: str) -> str:
+    """The tag that an image of HEAD on this base has; equal for equal trees."""
+    tree = git(source, "rev-parse", "HEAD^{tree}").strip()
+    return f"tree-{tree}" + (f"-{hashlib.sha256(base.encode()).hexdigest()[:12]}" if base else "")

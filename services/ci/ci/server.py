@@ -20,7 +20,8 @@ from ci.errors import CiError
 from ci.queue import BuildQueue
 from ci.settings import ServerSettings
 
-HTTP_THREADS, GIT_THREADS = 3, 16  # the second with Git over HTTP: every clone and push holds one
+HTTP_THREADS = 3
+GIT_THREADS = 32  # with Git over HTTP: git_http.THREADS for clones and pushes, the rest for hooks and health
 END_SECONDS = 30
 ENDING = (signal.SIGTERM, signal.SIGINT)
 # what a killed server leaves needs a moment to end its steps

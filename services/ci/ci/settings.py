@@ -11,6 +11,8 @@ from ci.errors import SettingsError
 
 Environment = Mapping[str, str]
 
+LOOP = "loop"  # the user whose password is CI_TOKEN
+
 MACHINE = ("PATH", "HOME", "LANG", "TMPDIR")
 # where the engine is, and the base image of what is built there
 ENGINE = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "PYTHON_IMAGE")
@@ -64,6 +66,16 @@ def switch(env: Environment, key: str) -> bool:
     return value == "true"
 
 
+def admin_name(env: Environment) -> str:
+    """The user in CI_ADMIN_USER, empty for none. Raises SettingsError where it is the loop's."""
+    name = env.get("CI_ADMIN_USER", "")
+    if name == LOOP:
+        raise SettingsError(
+            f"CI_ADMIN_USER is {LOOP!r}, who logs in with CI_TOKEN and may not create; use another."
+        )
+    return name
+
+
 def stays_here(key: str) -> bool:
     """Whether a variable names something that no container has: a path, a login of the machine, a program."""
     return key in STAYS or key.startswith(STAYS_PREFIXES)
@@ -95,14 +107,14 @@ class ServerSettings:
     host: str
     port: int
     web_url: str
-    webhook_secret: str
-    token: str
+    webhook_secret: str = field(repr=False)
+    token: str = field(repr=False)
     git_root: Path
     organisation: str
     loop_env: Path
     keep_builds: int
     stage_timeout: int
-    machine: Mapping[str, str]
+    machine: Mapping[str, str] = field(repr=False)
     git_http: bool = False
     admin_user: str = ""
     admin_password: str = field(default="", repr=False)
@@ -111,7 +123,7 @@ class ServerSettings:
     def from_env(cls, env: Environment | None = None) -> ServerSettings:
         """Settings from the environment. Raises SettingsError naming the first wrong one."""
         env = os.environ if env is None else env
-        admin_user = env.get("CI_ADMIN_USER", "")
+        admin_user = admin_name(env)
         return cls(
             home=Path(required(env, "CI_HOME")).absolute(),
             host=env.get("CI_HOST") or "127.0.0.1",
@@ -159,7 +171,7 @@ class HookSettings:
 
     url: str
     web_url: str
-    webhook_secret: str
+    webhook_secret: str = field(repr=False)
     organisation: str
     git_http: bool = False
 
@@ -215,13 +227,13 @@ class DeliverSettings:
 
     organisation: str
     repository: str
-    git_url: str
+    git_url: str = field(repr=False)  # may hold a login
     status_url: str
-    status_token: str
+    status_token: str = field(repr=False)
     airflow_url: str
     airflow_web_url: str
     airflow_user: str
-    airflow_password: str
+    airflow_password: str = field(repr=False)
     build_url: str
     timeout: int
 

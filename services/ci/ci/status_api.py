@@ -1,25 +1,23 @@
-"""Gitea's commit status routes: https://docs.gitea.com/api, tag `repository`."""
+"""Gitea's commit status routes: https://docs.gitea.com/api, tag `repository`.
+
+Everybody may read. Whoever writes sends `Authorization: token …` or, with Git over HTTP, Basic as well.
+"""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 
 from ci import gitea
-from ci.app import Ci
 from ci.errors import UnknownRepository
 from ci.logins import Logins
+from ci.routes import here, is_text, read_object
 from ci.statuses import STATES, Status, combine
 
 PAGE_SIZE, LARGEST_PAGE = 30, 50
 blueprint = Blueprint("status_api", __name__, url_prefix="/api/v1/repos/<owner>/<repo>")
-
-
-def here() -> Ci:
-    return current_app.extensions["ci"]
 
 
 @blueprint.post("/statuses/<sha>")
@@ -61,9 +59,10 @@ def combined(owner: str, repo: str, ref: str) -> Response:
 
 
 def check_token() -> None:
-    """Only whoever has the token may write."""
+    """Only whoever is logged in may write; 401."""
     if Logins(here().settings).user(request.headers.get("Authorization", "")) is None:
-        abort(401, "The header Authorization must be `token` and the token for statuses.")
+        basic = ", or Basic with the name and password of a user" if here().settings.git_http else ""
+        abort(401, f"The header Authorization must be `token` and the token for statuses{basic}.")
 
 
 def find_commit(owner: str, repo: str, ref: str) -> str:
@@ -81,12 +80,7 @@ def find_commit(owner: str, repo: str, ref: str) -> str:
 
 def read_body() -> dict[str, str]:
     """The fields of a new status; 422 where they cannot be read, 400 where the state is none of Gitea's."""
-    try:
-        body = json.loads(request.get_data())
-    except (ValueError, RecursionError) as error:
-        abort(422, f"The body is not JSON: {error}.")
-    if not isinstance(body, dict):
-        abort(422, "The body must be a JSON object.")
+    body = read_object()
     fields = {name: body.get(name) or "" for name in ("state", "context", "description", "target_url")}
     for name, value in fields.items():
         if not is_text(value):
@@ -96,11 +90,6 @@ def read_body() -> dict[str, str]:
     if not fields["target_url"].startswith(("http://", "https://", "/")) and fields["target_url"]:
         abort(400, "The field target_url must be an http or https URL.")
     return fields
-
-
-def is_text(value: Any) -> bool:
-    """Whether a value is a text that can be stored: JSON may hold halves of characters."""
-    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def number(name: str, default: int) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
 from ci import signature
 from ci.app import Ci
 from ci.errors import GitError, PayloadError, UnknownRepository
 from ci.push import Push, parse_push
+from ci.routes import here
 
 LOG = logging.getLogger(__name__)
 blueprint = Blueprint("webhook", __name__)
@@ -19,7 +20,7 @@ blueprint = Blueprint("webhook", __name__)
 @blueprint.post("/generic-webhook-trigger/invoke")
 def invoke() -> tuple[Response, int]:
     """Queue the build of a signed push; the same push again gets the same answer."""
-    ci: Ci = current_app.extensions["ci"]
+    ci = here()
     body = request.get_data()
     if not signature.is_signed(ci.settings.webhook_secret, body, request.headers.get(signature.HEADER, "")):
         LOG.warning("refused a delivery: %s is wrong or missing", signature.HEADER)

@@ -6,6 +6,8 @@ import base64
 import gzip
 import http.client
 import os
+import select
+import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 from workshop import JENKINSFILE, MAKEFILE, TOKEN, Server, git, wait_for
+
+from ci.git_http import AT_ONCE
 
 OWNER, PASSWORD = "sandbox", "p@ss:w/ord"
 NAME = "model_training"
@@ -180,6 +184,30 @@ def test_clients_that_go_away_leave_nothing(server: Server, work: Path) -> None:
         connection.getresponse().read(1000)
         connection.close()
     assert git(work, "ls-remote", address(server), "main").startswith(sha)
+
+
+def test_idle_senders_stop_neither_pushes_nor_hooks_nor_health(server: Server, work: Path) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    begun = f"POST /mlops/{NAME}.git/git-upload-pack HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n0032"
+    idle = [socket.create_connection((host, int(port)), SECONDS) for _ in range(3 * AT_ONCE)]
+    try:
+        for connection in idle:
+            connection.sendall(begun.encode())
+        # who is one too many is told so: those before are all being waited for now
+        for _ in range(2 * AT_ONCE):
+            ready = select.select(idle, [], [], SECONDS)[0]
+            assert ready[0].recv(100).startswith(b"HTTP/1.1 503")
+            idle.remove(ready[0])
+            ready[0].close()
+        assert server.is_healthy()
+        assert "build queued" in git(work, "push", "origin", "main")
+        header = (
+            f"http.extraHeader=Authorization: token {TOKEN}"  # a login in the URL is sent after a 401 only
+        )
+        assert git(work, "-c", header, "ls-remote", address(server), "main")
+    finally:
+        for connection in idle:
+            connection.close()
 
 
 def test_hooks_follow_the_settings(server: Server, work: Path, environment: dict[str, str]) -> None:

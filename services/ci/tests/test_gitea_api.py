@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from flask.testing import FlaskClient
 from workshop import TOKEN, git
 
 from ci.app import create_app
-from ci.errors import SettingsError
+from ci.errors import NameTaken, SettingsError
+from ci.hosting import Hosting, write_whole
 from ci.settings import ServerSettings
 
 OWNER, PASSWORD = "sandbox", "a-password"
@@ -121,8 +124,50 @@ def test_without_an_owner_nobody_creates(settings: ServerSettings) -> None:
 def test_an_owner_needs_a_password(environment: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="CI_ADMIN_PASSWORD"):
         ServerSettings.from_env(environment | {"CI_ADMIN_USER": OWNER})
+    with pytest.raises(SettingsError, match="CI_ADMIN_USER is 'loop'"):
+        ServerSettings.from_env(environment | {"CI_ADMIN_USER": "loop", "CI_ADMIN_PASSWORD": PASSWORD})
     with pytest.raises(SettingsError, match="CI_GIT_HTTP is 'yes'"):
         ServerSettings.from_env(environment | {"CI_GIT_HTTP": "yes"})
+
+
+def test_settings_show_no_secret(settings: ServerSettings, environment: dict[str, str]) -> None:
+    shown = repr(dataclasses.replace(settings, machine={"HTTP_PROXY": "http://me:secret@proxy"}))
+    for secret in (TOKEN, PASSWORD, environment["CI_WEBHOOK_SECRET"], "me:secret"):
+        assert secret not in shown
+
+
+@pytest.mark.usefixtures("organisation")
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.ENOTEMPTY, NameTaken), (errno.EEXIST, NameTaken), (errno.ENOSPC, OSError)],
+)
+def test_only_a_folder_that_is_there_takes_a_name(
+    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch, number: int, expected: type[Exception]
+) -> None:
+    def rename(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(expected):
+        Hosting(settings).create_repository("model_training")
+    assert list(settings.git_root.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path / "file", "text", 0o600)
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(tmp_path / "other", "\ud800", 0o600)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_whoever_writes_a_status_is_told_both_logins(client: FlaskClient, settings: ServerSettings) -> None:
+    client.post(ORGS, json={"username": "mlops"}, auth=ADMIN)
+    url = f"{REPO}/statuses/{'1' * 40}"
+    assert "or Basic with" in client.post(url, json={}).json["message"]
+    alone = create_app(dataclasses.replace(settings, git_http=False)).test_client()
+    assert "Basic" not in alone.post(url, json={}).json["message"]
 
 
 def test_without_git_over_http_the_routes_are_not_there(settings: ServerSettings) -> None:

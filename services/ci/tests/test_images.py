@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from workshop import SCRIPTS, Repository, wait_for
+
+from ci.images import unpack
 
 NAME = "model_training"
 
@@ -55,6 +58,13 @@ def ci(repository: Repository, store: Path, tmp_path: Path) -> Ci:
     return run
 
 
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], None]]:
+    former = os.umask(0o022)
+    yield os.umask
+    os.umask(former)
+
+
 def build(ci: Ci, repository: Repository) -> str:
     done = ci("image")
     assert done.returncode == 0, done.stderr
@@ -82,6 +92,22 @@ def test_an_image_is_what_the_architecture_says(ci: Ci, project: Repository, sto
     assert (facts["repository"], facts["commit"]) == (NAME, head)
     assert set(facts) == {"repository", "commit", "environment", "python"}
     assert (image / "env").resolve().name == facts["environment"]
+
+
+def test_every_user_may_read_a_tree_whatever_the_umask(
+    repository: Repository, tmp_path: Path, umask: Callable[[int], None]
+) -> None:
+    repository.commit({"pkg/sub/a.py": "", "run.sh": ""})
+    (repository.work / "run.sh").chmod(0o755)
+    repository.commit()
+    for mask in (0o077, 0o002):
+        umask(mask)
+        tree = tmp_path / f"tree-{mask}"
+        unpack(repository.work, tree)
+        paths = [tree, *sorted(tree.rglob("*"))]
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in paths}
+        folders = {tree.name: 0o755, "pkg": 0o755, "sub": 0o755}
+        assert modes == folders | {"a.py": 0o644, "run.sh": 0o755}
 
 
 def test_an_equal_commit_gives_an_equal_image(ci: Ci, project: Repository, store: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -41,6 +42,11 @@ def engine() -> None:
         pytest.skip(f"the docker client is not here: {error}")
     if done.returncode:
         pytest.skip(f"no Docker Engine answers: {done.stderr.strip()[-200:]}")
+    address = os.environ.get("DOCKER_HOST", "")
+    if not address.startswith(("unix://", "/")) and address:
+        pytest.skip(
+            f"the engine at {address} (DOCKER_HOST) cannot reach a registry on this machine's 127.0.0.1"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -176,6 +182,42 @@ def test_another_base_is_another_image(ci: Ci, project: Repository, base: str) -
         docker("rmi", again)
 
 
+@pytest.fixture
+def push_base(base: str, registry: str) -> Callable[[str], str]:
+    """Puts a base with ENV BASE=<text> into the registry, always under one tag; that tag."""
+
+    def push(text: str) -> str:
+        name = f"{registry}/base/python:sandbox"
+        done = docker("build", "--tag", name, "-", input=f"FROM {base}\nENV BASE={text}\n")
+        assert done.returncode == 0, done.stderr
+        assert docker("push", name).returncode == 0
+        docker("rmi", name)
+        return name
+
+    return push
+
+
+@pytest.mark.usefixtures("project")
+def test_a_base_pushed_anew_under_its_tag_is_another_image(ci: Ci, push_base: Callable[[str], str]) -> None:
+    for text in ("one", "two"):
+        name = push_base(text)
+        done = ci("image", PYTHON_IMAGE=name)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "is in the registry" not in done.stdout
+        assert f"BASE={text}" in ci("run", "--", "env", PYTHON_IMAGE=name).stdout.splitlines()
+    assert "is in the registry" in ci("image", PYTHON_IMAGE=name).stdout
+    push_base("one")
+    assert "is in the registry" in ci("image", PYTHON_IMAGE=name).stdout
+
+
+@pytest.mark.usefixtures("project")
+def test_a_base_that_is_not_in_the_registry_is_one_clear_message(ci: Ci, registry: str) -> None:
+    name = f"{registry}/base/nothing:sandbox"
+    done = ci("image", PYTHON_IMAGE=name)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"The base {name} (PYTHON_IMAGE) is not in the registry; push it there" in done.stderr
+
+
 def test_streams_and_the_exit_code_pass_through(ci: Ci, project: Repository) -> None:
     build(ci, project)
     done = ci("run", "--", "sh", "-c", "cat; echo err >&2; exit 7", stdin="given")
@@ -183,7 +225,9 @@ def test_streams_and_the_exit_code_pass_through(ci: Ci, project: Repository) -> 
     assert ci("run", "--", "no-such-program").returncode == 127
 
 
-def test_a_command_gets_the_builds_variables_and_not_the_machines(ci: Ci, project: Repository) -> None:
+def test_a_command_gets_the_builds_variables_and_not_the_machines(
+    ci: Ci, project: Repository, tmp_path: Path
+) -> None:
     build(ci, project)
     given = {"DATA_URL": "s3://data here", "BUILD_URL": "http://localhost/1", "EMPTY": ""}
     machine = {
@@ -192,12 +236,14 @@ def test_a_command_gets_the_builds_variables_and_not_the_machines(ci: Ci, projec
         "UV_CACHE_DIR": "/x",
         "SSH_CONNECTION": "1",
         "USER": "x",
+        "PATH": f"{os.environ['PATH']}:/of-the-machine",
+        "HOME": str(tmp_path),
     }
     lines = ci("run", "--", "env", **given, **machine).stdout.splitlines()
     found = dict(line.split("=", 1) for line in lines)
     assert {key: found.get(key) for key in given} == given
-    assert not set(machine) & set(found)
-    assert {found["PATH"], found.get("HOME")} & {os.environ["PATH"], os.environ["HOME"]} == set()
+    assert [key for key, value in machine.items() if found.get(key) == value] == []
+    assert "/of-the-machine" not in found["PATH"]
 
 
 def test_a_command_is_confined_as_a_task(ci: Ci, project: Repository) -> None:
@@ -209,6 +255,30 @@ def test_a_command_is_confined_as_a_task(ci: Ci, project: Repository) -> None:
     assert "uid=10001" in said
     limit = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>&-"
     assert str(200 * 1024**2) in ci("run", "--", "sh", "-c", limit, TASK_MEMORY="200m").stdout.split()
+
+
+def test_a_command_has_the_limits_of_a_task(
+    ci: Ci, project: Repository, environment: dict[str, str], tmp_path: Path
+) -> None:
+    ref = build(ci, project)
+    said = tmp_path / "said"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [SCRIPTS / "ci", "run", "--", "sh", "-c", "echo on; sleep 300"],
+            cwd=project.work,
+            env=environment | {"TASK_MEMORY": "200m", "TASK_CPUS": "0.5"},
+            stdout=output,
+        )
+    try:
+        wait_for(said.read_text)
+        container = docker("ps", "--quiet", "--filter", f"ancestor={ref}").stdout.strip()
+        host = json.loads(docker("inspect", "--format", "{{json .HostConfig}}", container).stdout)
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert (host["Memory"], host["MemorySwap"], host["NanoCpus"]) == (200 * 1024**2, 200 * 1024**2, 5 * 10**8)
+    assert (host["PidsLimit"], host["CapDrop"], host["NetworkMode"]) == (512, ["ALL"], "host")
+    assert (host["SecurityOpt"], host["Init"]) == (["no-new-privileges"], True)
 
 
 def test_a_signal_ends_the_container(

@@ -4,6 +4,7 @@ PredictionApiError
 ├── StartError       the service cannot start: a setting, the folder or the port
 │   └── SettingsError
 ├── RegistryError    MLflow did not answer, or not with what its API promises
+│   └── LoginRefused
 └── Refusal          a model version, or its copy, must not be served
 """
 
@@ -21,7 +22,18 @@ class SettingsError(StartError):
 
 
 class RegistryError(PredictionApiError):
-    """MLflow is away, or answered something else than its REST API promises."""
+    """MLflow is away, or answered something else than its REST API promises.
+
+    Its text may hold MLflow's own words and address and is for the log; `summary` is for everybody.
+    """
+
+    summary = "MLflow does not answer as it should; the log says why."
+
+
+class LoginRefused(RegistryError):
+    """MLflow wants a login, or another one."""
+
+    summary = "MLflow refuses the login; look at MLFLOW_TRACKING_PASSWORD."
 
 
 class Refusal(PredictionApiError):

@@ -127,7 +127,9 @@ class Follower:
 
     def _endure(self, error: RegistryError) -> float:
         self._failures += 1
-        self._serving.away = str(error)
+        if self._serving.away != error.summary:
+            self._state = ""  # another kind of reason is another line in the log
+        self._serving.away = error.summary
         self._metrics.registry_errors.inc()
         self._report(
             "away", "warning", f"{error} Serving goes on with {self._serving.identity or 'no model'}."

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from prediction_api.errors import Refusal, RegistryError
+from prediction_api.errors import LoginRefused, Refusal, RegistryError
 from prediction_api.identity import Identity
 from prediction_api.settings import Settings
 
@@ -155,7 +155,7 @@ class Registry:
 
     def _check(self, response: requests.Response) -> None:
         if response.status_code == requests.codes.unauthorized:
-            raise RegistryError(f"MLflow at {self._url} {self._unauthorized()}.")
+            raise LoginRefused(f"MLflow at {self._url} {self._unauthorized()}.")
         if not response.ok:
             said = " ".join(response.text[:300].split())
             raise RegistryError(f"MLflow at {self._url} answered {response.status_code}: {said}")

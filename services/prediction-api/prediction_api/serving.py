@@ -21,7 +21,7 @@ class Serving:
         #: `mlflow` once MLflow has confirmed the version, `copy` before that.
         self.source = COPY
         self.last_refusal: dict[str, Any] | None = None
-        #: Why MLflow could not be asked last time; empty while it answers.
+        #: Why MLflow could not be asked last time, as everybody may read it; empty while it answers.
         self.away = ""
         self._metrics = metrics
         self._workers = workers

@@ -10,8 +10,11 @@ import pytest
 from requests.auth import _basic_auth_str
 from servers import Api, wait_until
 
-from prediction_api.errors import RegistryError
+from prediction_api.copies import Copies
+from prediction_api.errors import LoginRefused, RegistryError
+from prediction_api.follower import Follower
 from prediction_api.registry import Registry
+from prediction_api.service import Service
 from prediction_api.settings import Settings
 
 USER, PASSWORD = "serving", "right-password"
@@ -25,6 +28,9 @@ class Guarded(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != _basic_auth_str(USER, PASSWORD):
             self.send_response(401)
             self.end_headers()
+            return
+        if "broken" in self.path:
+            self.send_error(500, "secret_table")
             return
         body = b'{"registered_models": []}' if "search" in self.path else b"file"
         self.send_response(200)
@@ -74,16 +80,51 @@ def test_a_missing_login_is_said(registry: Callable[..., Registry]) -> None:
         registry().champion()
 
 
-def test_ready_and_the_log_say_why_nothing_is_served(guarded: str, start_api: Callable[..., Api]) -> None:
-    api = start_api(url=guarded, MLFLOW_TRACKING_USERNAME=USER, MLFLOW_TRACKING_PASSWORD=WRONG)
-    answer = wait_until("the refusal shows", lambda: _refused(api))
-    assert answer["title"] == "No model is served yet"
-    assert [line["state"] for line in api.lines("registry")] == ["away"]
-    assert "password of serving" in api.lines("registry")[0]["message"]
+@pytest.mark.parametrize(
+    ("path", "password", "shown", "logged"),
+    [
+        ("", WRONG, "MLflow refuses the login; look at MLFLOW_TRACKING_PASSWORD.", "password of serving"),
+        ("/broken", PASSWORD, "MLflow does not answer as it should; the log says why.", "secret_table"),
+    ],
+)
+def test_ready_says_the_kind_of_failure_and_the_log_the_reason(
+    guarded: str, start_api: Callable[..., Api], path: str, password: str, shown: str, logged: str
+) -> None:
+    login = {"MLFLOW_TRACKING_USERNAME": USER, "MLFLOW_TRACKING_PASSWORD": password}
+    api = start_api(url=guarded + path, **login)
+    answer = wait_until("MLflow's failure shows", lambda: _without_mlflow(api))
+    assert (answer["title"], answer["detail"]) == ("No model is served yet", shown)
+    (line,) = api.lines("registry")
+    assert line["state"] == "away"
+    assert logged in line["message"]
+    assert guarded in line["message"]
     assert WRONG not in api.log.read_text() + str(answer)
 
 
-def _refused(api: Api) -> Any:
+def _without_mlflow(api: Api) -> Any:
     answer = api.get("/ready")
     assert answer.status_code == 503
-    return answer.json() if "password of serving" in answer.json()["detail"] else None
+    return answer.json() if "last_refusal" not in answer.json()["detail"] else None
+
+
+class Failing(Registry):
+    """A client whose next error is the first of `errors`."""
+
+    def __init__(self, settings: Settings, errors: list[RegistryError]) -> None:
+        super().__init__(settings)
+        self._errors = errors
+
+    def champion(self) -> None:
+        raise self._errors.pop(0)
+
+
+def test_a_login_refused_after_an_outage_is_logged_too(
+    settings: Settings, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    errors = [RegistryError("It is away."), RegistryError("Still away."), LoginRefused("It says 401.")]
+    copies = Copies(settings.home, 1)
+    follower = Follower(settings, service.serving, Failing(settings, errors), copies, service.metrics)
+    for _ in range(3):
+        follower.look()
+    said = capsys.readouterr().out
+    assert ("It is away." in said, "Still away." in said, "It says 401." in said) == (True, False, True)
