@@ -13,6 +13,11 @@ uv tool run --quiet --from checkov==3.3.30 checkov --config-file .checkov.yaml -
 echo "· building stand-ins: of Jenkins and Grafana there are none; for Gitea and Jenkins services/ci answers over HTTP"
 mkdir -p build
 .venv/bin/python tests/images/build.py --override build/stand-ins.yaml
+echo "· testing task containers and registry images"
+(cd gitea_repos/airflow_dags && make install && .venv/bin/python -m pytest -q tests/test_container.py)
+command -v docker-registry >/dev/null || apt-get install -y -qq --no-install-recommends docker-registry >/dev/null
+environment=$(scripts/environment.sh ci)
+(cd services/ci && PATH="$environment/bin:$PATH" python -m pytest -q tests/test_registry_store.py)
 set -- tests/images tests/stack
 for part in services loop containers changed_settings; do set -- "$@" "tests/live/test_$part.py"; done
 .venv/bin/pytest -v "$@" --driver docker

@@ -6,10 +6,7 @@ PATH="$PWD/.tools/bin:$PATH"
 .venv/bin/pytest -q
 for service in ci mlflow prediction-api; do
     echo "· testing services/$service"
-    environment="$PWD/build/environments/$service"
-    uv venv --quiet --allow-existing --python .venv/bin/python "$environment"
-    uv pip sync --quiet --python "$environment" --require-hashes "services/$service/requirements-dev.lock"
-    uv pip install --quiet --python "$environment" --no-deps --editable "services/$service"
+    environment=$(scripts/environment.sh "$service")
     (cd "services/$service" && "$environment/bin/ruff" check && PATH="$environment/bin:$PATH" "$environment/bin/pytest" -q)
 done
 echo "· testing the loop (a copy of this tree, from a clean state)"

@@ -279,6 +279,8 @@ def test_too_little_memory_is_said_and_not_tried_again(job: Job) -> None:
     assert present(job.dag_id) == []
 
 
+# Docker's client leaves the socket of a stream that was cut to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_engine_that_goes_away_is_tried_again_and_the_program_goes_on(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
