@@ -49,10 +49,9 @@ class Figures:
 
 
 def memory(stats: dict[str, Any]) -> int:
-    """Bytes in use without the page cache that the kernel gives back, as `docker stats` counts."""
-    usage = stats["memory_stats"]
-    more = usage.get("stats", {})
-    return int(usage["usage"] - more.get("total_inactive_file", more.get("inactive_file", 0)))
+    """Bytes that the kernel cannot give back: anonymous memory, not the cache of files (cgroup v1, then v2)."""
+    kinds = stats["memory_stats"]["stats"]
+    return int(kinds["total_rss"] if "total_rss" in kinds else kinds["anon"])
 
 
 def processor(stats: dict[str, Any]) -> float:
