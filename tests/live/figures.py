@@ -49,7 +49,7 @@ class Figures:
 
 
 def memory(stats: dict[str, Any]) -> int:
-    """Bytes that the kernel cannot give back: anonymous memory, not the cache of files (cgroup v1, then v2)."""
+    """Bytes that the kernel cannot give back: anonymous memory, not cached files (cgroup v1, then v2)."""
     kinds = stats["memory_stats"]["stats"]
     return int(kinds["total_rss"] if "total_rss" in kinds else kinds["anon"])
 
