@@ -1,16 +1,20 @@
-"""Gitea's API description: a fixture that says which operation a request is, and refuses one that is none."""
+"""Servers in threads, and Gitea's API description: which operation a request is; one that is none is refused."""
 
 import json
 import os
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from jsonschema import Draft4Validator
 
 Request = tuple[str, str, Any]  # method, path below the API's root, JSON body
+Served = TypeVar("Served", bound=HTTPServer)
 TEXT, TRUTH = {"type": "string"}, {"type": "boolean"}
 # Of Gitea's routers/api/v1/admin/user.go and modules/structs/admin_user.go: the extract of the description
 # that is kept beside the project has not got these two. A whole description brings its own.
@@ -31,6 +35,21 @@ MORE = {
         }
     },
 }
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Served], Served]]:
+    """Runs an HTTP server until the end of the test."""
+    with ExitStack() as running:
+
+        def start(server: Served) -> Served:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            for end in (thread.join, server.server_close, server.shutdown):  # the last one is called first
+                running.callback(end)
+            return server
+
+        yield start
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import json
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -98,13 +96,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[FakeGitea]:
-    with FakeGitea() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def server(serve) -> FakeGitea:
+    return serve(FakeGitea())
 
 
 def test_the_first_time_everything_is_made(server):

@@ -2,8 +2,7 @@
 
 import base64
 import shlex
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
@@ -62,13 +61,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[FakeGitea]:
-    with FakeGitea() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def server(serve) -> FakeGitea:
+    return serve(FakeGitea())
 
 
 def test_where_nobody_is_the_administrator_is_made(server):

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -63,13 +61,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[FakeGitea]:
-    with FakeGitea() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def server(serve) -> FakeGitea:
+    return serve(FakeGitea())
 
 
 def test_every_request_is_one_that_gitea_describes(server, operation):
