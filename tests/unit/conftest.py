@@ -1,4 +1,4 @@
-"""Servers in threads, and Gitea's API description: which operation a request is; one that is none is refused."""
+"""Servers in threads, and the description of Gitea's API: which operation a request is."""
 
 import json
 import os
