@@ -15,7 +15,7 @@ PASSWORDS = {name: f"first-{name}" for name in databases.USERS}
 DATA = "/var/lib/mysql"
 PATIENCE = 90.0  # seconds; the first start makes the data folder
 EVERYTHING = (
-    "databases: database mlflow, database airflow, database serving, database sandbox,"
+    "database mlflow, database airflow, database serving,"
     " user mlflow, user airflow, user serving, user grafana, user exporter"
 )
 
@@ -113,7 +113,7 @@ def test_the_exporters_connections_are_limited_and_using_them_up_changes_nothing
 
 @pytest.mark.parametrize("new", ["plain", """'; DROP DATABASE mlflow; -- \\' " ` %s %""", "pässword 🙂"])
 def test_a_changed_password_is_set_without_the_old_one(server, new):
-    assert prepare(server, PASSWORDS | {"mlflow": new}) == "databases: password of mlflow"
+    assert prepare(server, PASSWORDS | {"mlflow": new}) == "password of mlflow"
     assert prepare(server, PASSWORDS | {"mlflow": new}) == ""
     assert ask(server, "mlflow", "SELECT schema()", "USE mlflow", "SELECT 1", password=new) == [(1,)]
     assert refusal(server, "mlflow") == ER.ACCESS_DENIED_ERROR
@@ -144,7 +144,7 @@ def test_an_account_altered_by_hand_is_put_right(server, change):
     ask(server, "sandbox", "CREATE ROLE IF NOT EXISTS helper", change, password=ADMIN)
     assert accounts_of_mlflow(server) != before
     expected = "user mlflow" if change.startswith("DROP") else "rights of mlflow"
-    assert prepare(server) == f"databases: {expected}"
+    assert prepare(server) == expected
     assert accounts_of_mlflow(server) == before
     assert prepare(server) == ""
 
@@ -161,14 +161,14 @@ def accounts_of_mlflow(server) -> Any:
 def test_an_account_that_owns_a_routine_is_made_anew_and_the_routine_still_runs(server):
     ask(server, "mlflow", "CREATE PROCEDURE mlflow.answer() SELECT 42")
     ask(server, "sandbox", "GRANT SELECT ON airflow.* TO mlflow", password=ADMIN)
-    assert prepare(server) == "databases: rights of mlflow"
+    assert prepare(server) == "rights of mlflow"
     assert ask(server, "mlflow", "CALL mlflow.answer()") == [(42,)]
     ask(server, "mlflow", "DROP PROCEDURE mlflow.answer")
 
 
 def test_a_database_of_another_character_set_gets_utf8mb4(server):
     ask(server, "sandbox", "ALTER DATABASE serving CHARACTER SET latin1", password=ADMIN)
-    assert prepare(server) == "databases: character set of serving"
+    assert prepare(server) == "character set of serving"
     assert prepare(server) == ""
 
 
@@ -184,7 +184,7 @@ def test_a_lost_env_file_rotates_every_password_and_keeps_the_data(server, stora
         server.write(path, text)
     server.container.restart(timeout=60)
     new = {name: f"second-{name}" for name in PASSWORDS}
-    assert prepare(server, new, "another-admin") == "databases: " + ", ".join(
+    assert prepare(server, new, "another-admin") == ", ".join(
         f"password of {name}" for name in databases.USERS
     )
     assert ask(server, "mlflow", "SELECT n FROM mlflow.kept", password=new["mlflow"]) == [(7,)]

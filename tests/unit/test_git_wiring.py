@@ -102,7 +102,7 @@ def server(serve) -> FakeGitea:
 
 def test_the_first_time_everything_is_made(server):
     said = git_wiring.prepare(server.url, SECRETS)
-    assert said.startswith("git wiring: user loop, loop in ")
+    assert said.startswith("user loop, loop in ")
     assert [len(rows) for rows in (*server.hooks.values(), *server.rules.values())] == [1] * 6
     assert set(server.writers.values()) == {"write"}
     assert server.rights["restricted"]
@@ -142,7 +142,7 @@ def test_another_webhook_secret_renews_the_hooks_in_place(server):
     git_wiring.prepare(server.url, SECRETS)
     changed = replace(SECRETS, webhook_secret="other")
     said = git_wiring.prepare(server.url, changed)
-    assert said == "git wiring: " + ", ".join(f"hook of {name} renewed" for name in REPOSITORIES)
+    assert said == ", ".join(f"hook of {name} renewed" for name in REPOSITORIES)
     assert [row["config"]["secret"] for rows in server.hooks.values() for row in rows] == ["other"] * 3
     assert git_wiring.prepare(server.url, changed) == ""
 
@@ -153,7 +153,7 @@ def test_another_webhook_secret_renews_the_hooks_in_place(server):
 def test_an_altered_hook_is_put_right(server, change):
     git_wiring.prepare(server.url, SECRETS)
     server.hooks[FIRST][0].update(change)
-    assert git_wiring.prepare(server.url, SECRETS) == f"git wiring: hook of {FIRST} renewed"
+    assert git_wiring.prepare(server.url, SECRETS) == f"hook of {FIRST} renewed"
 
 
 def test_a_hook_of_somebody_else_stays(server):
@@ -167,7 +167,7 @@ def test_a_hook_of_somebody_else_stays(server):
 def test_another_password_of_the_user_is_given_without_the_old_one(server):
     git_wiring.prepare(server.url, SECRETS)
     changed = replace(SECRETS, loop_password="another")
-    assert git_wiring.prepare(server.url, changed) == "git wiring: password of loop"
+    assert git_wiring.prepare(server.url, changed) == "password of loop"
     assert server.passwords["loop"] == "another"
     assert not server.rights["admin"]
     assert git_wiring.prepare(server.url, changed) == ""

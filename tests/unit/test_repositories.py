@@ -12,7 +12,7 @@ from sandbox.context import REPOSITORIES
 from sandbox.steps import repositories
 
 PASSWORD = "näive:pass word"
-ALL = f"repositories: organisation mlops, {', '.join(REPOSITORIES)}"
+ALL = f"organisation mlops, {', '.join(REPOSITORIES)}"
 Request = tuple[str, str, Any]  # method, path below the API's root, JSON body
 
 
@@ -94,7 +94,7 @@ def test_a_second_time_posts_nothing(server):
 def test_what_is_there_stays_and_what_is_missing_is_made(server):
     server.known |= {"/orgs/mlops", "/repos/mlops/airflow_dags"}
     said = repositories.prepare(server.url, PASSWORD)
-    assert said == "repositories: data_preprocessing, model_training"
+    assert said == "data_preprocessing, model_training"
 
 
 def test_a_wrong_password_is_said_at_once(server):

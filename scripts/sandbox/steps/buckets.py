@@ -22,8 +22,7 @@ def prepare(port: int, root_password: str, secrets: Mapping[str, str], patience:
     done = [store.put_bucket(name, versioned) for name, versioned in BUCKETS.items()]
     for user in users(secrets):
         done += [store.put_policy(user), store.put_user(user)]
-    changes = ", ".join(filter(None, done))
-    return f"buckets: {changes}" if changes else ""
+    return ", ".join(filter(None, done))
 
 
 def users(secrets: Mapping[str, str]) -> list[User]:

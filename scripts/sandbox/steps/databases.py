@@ -24,8 +24,7 @@ def prepare(port: int, admin_password: str, passwords: Mapping[str, str], patien
     with patiently(lambda: MySql(port, admin_password), MySqlAway, patience) as server:
         done = [server.put_database(name) for name in OWNERS]
         done += [server.put_account(account) for account in accounts(passwords)]
-    changes = ", ".join(filter(None, done))
-    return f"databases: {changes}" if changes else ""
+    return ", ".join(filter(None, done))
 
 
 def accounts(passwords: Mapping[str, str]) -> list[Account]:

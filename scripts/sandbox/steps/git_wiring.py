@@ -39,8 +39,7 @@ def prepare(url: str, secrets: Secrets, patience: float = PATIENCE) -> str:
     done = [
         change for part in PARTS for change in patiently(partial(part, gitea, secrets), GiteaAway, patience)
     ]
-    changes = ", ".join(done)
-    return f"git wiring: {changes}" if changes else ""
+    return ", ".join(done)
 
 
 def _user(gitea: Gitea, secrets: Secrets) -> list[str]:

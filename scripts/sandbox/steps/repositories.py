@@ -19,8 +19,7 @@ def prepare(url: str, admin_password: str, patience: float = PATIENCE) -> str:
     """The same with plain values; `url` is the root of Gitea's API. Raises GiteaError."""
     gitea = Gitea(url, admin_password)
     done = [change for part in PARTS for change in patiently(partial(part, gitea), GiteaAway, patience)]
-    changes = ", ".join(done)
-    return f"repositories: {changes}" if changes else ""
+    return ", ".join(done)
 
 
 def _organisation(gitea: Gitea) -> list[str]:
