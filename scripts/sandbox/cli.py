@@ -55,6 +55,9 @@ def destroy(yes: bool) -> None:
     """Show what would be deleted, ask, delete it."""
     driver = Context.load().driver
     footprint = driver.footprint()
+    if not footprint.sizes:
+        console.done("there is nothing to delete")
+        return
     rows = [[name, f"{size / 1024**2:.0f}"] for name, size in footprint.sizes.items()]
     console.say(f"This deletes {footprint.where}:")
     console.show(console.table(["What", "MiB"], rows))

@@ -21,6 +21,7 @@ PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 CONFIG_HASH = "com.docker.compose.config-hash"
 FOLDER = "com.docker.compose.project.working_dir"
+CONFIG_HINT = "Look at COMPOSE_PROJECT_NAME, COMPOSE_OVERRIDE and CA_BUNDLE in .env, then: make up"
 CALL_SECONDS = 60  # of a call to the engine
 LAST_WORDS = 1500  # characters of a failed command that are shown
 
@@ -38,7 +39,8 @@ class Compose:
         result = self._call(*arguments)
         if result.returncode:
             said = result.stderr.strip()[-LAST_WORDS:]
-            raise ServiceError(f"docker compose {' '.join(arguments[:1])} failed:\n{said}", "Run: make logs")
+            hint = CONFIG_HINT if arguments[0] == "config" else "Run: make logs"
+            raise ServiceError(f"docker compose {arguments[0]} failed:\n{said}", hint)
         return result.stdout
 
     def up(self, services: Sequence[str], seconds: int) -> None:
@@ -57,9 +59,12 @@ class Compose:
         """The newest lines of one service or of all. Raises ServiceError."""
         more = [*(["--follow"] if follow else []), *([service] if service else [])]
         command = [*self._command, "logs", "--no-color", "--tail", str(lines), *more]
-        with subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
+        with (
+            _installed(),
+            subprocess.Popen(
+                command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ) as process,
+        ):
             line = ""
             for line in process.stdout or ():
                 yield line.rstrip("\n")
@@ -90,10 +95,17 @@ class Compose:
 
     def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [*self._command, *arguments]
-        try:
+        with _installed():
             return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        except OSError as error:
-            raise MachineError(f"P10 docker cannot be run: {error}", "Install Docker Engine") from error
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Raises MachineError where there is no `docker` command."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MachineError("P10 The command docker is not installed.", "Install Docker Engine") from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Git commands, run with a fixed identity where the tool itself commits."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,8 @@ IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }
 
+LOGIN = re.compile(r"//[^/@\s]*@")  # in an address: it stays out of messages
+
 
 def git(*arguments: str, folder: Path, env: dict[str, str] | None = None) -> str:
     """What Git prints. Raises LoopError with Git's own last words."""
@@ -23,7 +26,8 @@ def git(*arguments: str, folder: Path, env: dict[str, str] | None = None) -> str
     command = ["git", *arguments]
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise LoopError(f"{' '.join(command[:3])} failed in {folder}: {result.stderr.strip()[-500:]}")
+        said = f"{' '.join(command[:3])} failed in {folder}: {result.stderr.strip()[-500:]}"
+        raise LoopError(LOGIN.sub("//", said), "Does the sandbox run? make status tells, make up starts it")
     return result.stdout.strip()
 
 

@@ -15,7 +15,8 @@ def load_driver(settings: Settings) -> Driver:
     if settings.driver not in DRIVERS:
         known = ", ".join(DRIVERS)
         raise SettingsError(
-            f"DRIVER={settings.driver or '(empty)'} in .env: choose one of {known}", "Run: make up"
+            f"DRIVER={settings.driver or '(empty)'} in .env: choose one of {known}",
+            "Edit .env, then: make up",
         )
     return DRIVERS[settings.driver](settings)
 
@@ -25,7 +26,7 @@ def choose_driver(settings: Settings) -> tuple[str, str]:
     if (name := known_project()) and settings.driver == "":
         save_setting("COMPOSE_PROJECT_NAME", name)
         save_setting("DRIVER", "docker")
-        return "docker", f"this clone has data in the volumes {name}_*"
+        return "docker", f"this clone has data in the volumes {name}_*; COMPOSE_PROJECT_NAME={name}"
     refusals = []
     for name, kind in DRIVERS.items():
         probe = kind(settings).probe()

@@ -37,7 +37,7 @@ CA_VARIABLES = (
 
 
 def known_project() -> str:
-    """The project that this clone has started before, empty where there is none."""
+    """The project that this clone has started and not destroyed, empty where there is none."""
     noted = STATE / "project"
     return noted.read_text() if noted.exists() else ""
 
@@ -96,6 +96,7 @@ class DockerDriver(Driver):
         return {int(host["HostPort"]) for hosts in published for host in hosts or ()}
 
     def start(self) -> Iterator[Ready]:
+        write_private(STATE / "project", self.compose.project)  # by which a lost .env is made again
         for services, provided in PHASES:
             changed = self._up(services)
             for name in provided:
@@ -211,9 +212,8 @@ class DockerDriver(Driver):
         return list(self.engine.containers.list(all=True, filters={"label": label}, ignore_removed=True))
 
     def _write_files(self) -> None:
-        """loop.env, for the containers that read it, and the project's name, by which a lost .env is made."""
+        """loop.env, for the containers that read it."""
         write_private(self.state / "loop.env", render_raw(self.endpoints.loop_env(self.settings)))
-        write_private(self.state / "project", self.settings.compose_project_name)
 
     def _values(self, override: str) -> dict[str, str]:
         """What the Compose files are filled in with: .env, and what follows from it."""

@@ -140,9 +140,11 @@ def fetch_images(engine: DockerClient, compose: Compose) -> None:
         raise MachineError(
             "P20 These images are not on this machine, and their registries lack them or do not answer:\n  "
             + "\n  ".join(nowhere),
-            "Three ways out: let Docker reach the registries (a mirror or a proxy in its daemon.json); "
-            "copy the images from another machine (docker save, docker load); "
-            f"or name others in a Compose file (COMPOSE_OVERRIDE in .env). {EMBEDDED}",
+            "Ways out (docs/docker.md, Without a registry):\n"
+            "  let Docker reach the registries: a mirror or a proxy in its daemon.json\n"
+            "  copy the images from another machine: docker save, docker load\n"
+            "  name others in a Compose file: COMPOSE_OVERRIDE in .env\n"
+            f"  {EMBEDDED}",
         )
     _announce(engine, compose, missing)
     for number, image in enumerate(missing, start=1):

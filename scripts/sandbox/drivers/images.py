@@ -12,7 +12,7 @@ from docker.errors import ImageNotFound
 
 from sandbox import console
 from sandbox.compose import Compose
-from sandbox.errors import ServiceError
+from sandbox.errors import ServiceError, SettingsError
 from sandbox.http import Http
 from sandbox.settings import ROOT
 
@@ -50,8 +50,19 @@ def _digest(name: str, override: str) -> str:
 def _blocks(name: str, override: str) -> list[Any]:
     """The build blocks of an image: base, packages and lock are named there."""
     layers = [*sorted((ROOT / "compose").glob("compose.*.yaml")), *([Path(override)] if override else [])]
-    blocks = [(yaml.safe_load(path.read_text()) or {}).get("services") or {} for path in layers]
+    blocks = [_services(path) for path in layers]
     return [block[key]["build"] for block in blocks for key in block if _builds(name, key, block[key])]
+
+
+def _services(path: Path) -> dict[str, Any]:
+    """The services of a Compose file. Raises SettingsError for a file that is none."""
+    try:
+        read = yaml.safe_load(path.read_text()) or {}
+        return dict(read.get("services") or {})
+    except (yaml.YAMLError, AttributeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} is no Compose file: {error}", "Mend it, or empty COMPOSE_OVERRIDE"
+        ) from error
 
 
 def _builds(name: str, service: str, block: dict[str, Any]) -> bool:
