@@ -61,7 +61,7 @@ def move_taken_ports(settings: Settings, services: Iterable[str], held: set[int]
             wanted[name] = ports.next_free(port, set(wanted.values()))
             save_setting(name, str(wanted[name]))
             console.note(
-                f"port {port} is held by {ports.holder(port)}: {name}={wanted[name]}, written to .env"
+                f"P09 port {port} is held by {ports.holder(port)}: {name}={wanted[name]}, written to .env"
             )
             moved = True
     return moved

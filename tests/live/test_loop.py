@@ -113,6 +113,27 @@ def test_accuracy_through_the_api_equals_the_metric_in_mlflow(sandbox, clone, ml
     assert correct / len(lines) == pytest.approx(logged)
 
 
+LOAD = """
+import mlflow.sklearn
+import pandas
+model = mlflow.sklearn.load_model("models:/iris@champion")
+rows = pandas.DataFrame([[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2]], columns=list(model.feature_names_in_))
+print(*model.predict(rows))
+"""
+
+
+def test_a_notebook_on_this_machine_loads_the_served_model(sandbox, clone):
+    """Outside the services' network: artifacts come through MLflow, with its login and nothing else."""
+    work = clone("model_training")
+    subprocess.run(["make", "install"], cwd=work.folder, check=True, timeout=300, env=sandbox.shell())
+    user, password = sandbox.login("mlflow") or ("", "")
+    login = {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password} if user else {}
+    env = sandbox.shell() | {"MLFLOW_TRACKING_URI": sandbox.url("mlflow")} | login
+    command = [work.folder / ".venv/bin/python", "-c", LOAD]
+    loaded = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert loaded.stdout.split() == ["versicolor", "setosa"], loaded.stderr
+
+
 def test_a_failing_test_stops_in_ci_and_the_old_model_serves(sandbox, clone):
     before = served_version(sandbox)
     work = clone("model_training")

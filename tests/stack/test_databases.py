@@ -197,6 +197,8 @@ def test_a_full_disk_and_a_server_without_tls(start, storage):
     with start("mysql", 3306, init_file(storage, ADMIN), ["--tls-version="], **small) as server:
         assert prepare(server) == EVERYTHING
         assert prepare(server) == ""
+        with MySql(server.port, ADMIN) as admin:
+            admin.put_database("sandbox")
         server.run("sh", "-c", f"cat /dev/zero >{DATA}/filler 2>/dev/null; test -s {DATA}/filler")
         with MySql(server.port, ADMIN) as admin:
             with pytest.raises(MySqlError, match=r"^B03 "):
