@@ -18,8 +18,8 @@ from loop.settings import LOOP_KEYS, Settings
 from tests.neighbours import API, Repository, Server, Statuses
 from tests.registry import Registry
 
-# A build has the loop's addresses and logins in its environment; the tests have their own.
-for key in LOOP_KEYS:
+# A build has the loop's addresses and logins in its environment, and the engine's; the tests have their own.
+for key in (*LOOP_KEYS, "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
     os.environ.pop(key, None)
 
 
