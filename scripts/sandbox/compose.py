@@ -22,6 +22,7 @@ SERVICE = "com.docker.compose.service"
 CONFIG_HASH = "com.docker.compose.config-hash"
 FOLDER = "com.docker.compose.project.working_dir"
 CONFIG_HINT = "Look at COMPOSE_PROJECT_NAME, COMPOSE_OVERRIDE and CA_BUNDLE in .env, then: make up"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 CALL_SECONDS = 60  # of a call to the engine
 LAST_WORDS = 1500  # characters of a failed command that are shown
 
@@ -50,9 +51,8 @@ class Compose:
 
     def build(self, services: Sequence[str]) -> None:
         """Build the images of services. Raises ServiceError with the builder's last words."""
-        proxies = [name for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") if self.environment.get(name)]
         # Names only: the values come from the environment, which no list of processes shows.
-        arguments = [word for name in proxies for word in ("--build-arg", name)]
+        arguments = [word for name in self.proxies for word in ("--build-arg", name)]
         self.run("--progress", "plain", "build", *arguments, *services)
 
     def logs(self, service: str, lines: int, follow: bool) -> Iterator[str]:
@@ -71,6 +71,11 @@ class Compose:
         if process.returncode:
             raise ServiceError(f"docker compose logs failed: {line.strip()}", "Run: make status")
 
+    @property
+    def proxies(self) -> dict[str, str]:
+        """The proxy variables of .env that are set."""
+        return {name: self.environment[name] for name in PROXIES if self.environment.get(name)}
+
     @cached_property
     def configuration(self) -> dict[str, Any]:
         """All files as one document, values filled in. Raises ServiceError that names a missing value."""
@@ -84,7 +89,7 @@ class Compose:
 
     @property
     def services(self) -> dict[str, dict[str, Any]]:
-        """The services in the order of the include list."""
+        """Every service that is to run, by its name."""
         return dict(self.configuration["services"])
 
     @property

@@ -143,7 +143,6 @@ def test_an_image_is_another_one_when_its_sources_or_the_override_change(tmp_pat
     monkeypatch.setattr(images, "SOURCES", {"mlflow": ("services/mlflow",)})
 
     def tag(override=""):
-        images._digest.cache_clear()
         return images.image_tags(override)["TAG_MLFLOW"]
 
     first = tag()

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sandbox.endpoints import OWNER
 from sandbox.http import ApiError, Http
 
-ADMIN = "sandbox"
+ADMIN = OWNER
 BRANCH = "main"
 # Matched against the whole ref: `*` and `**` alone, as no filter, would let tags through as well.
 BRANCHES = "refs/heads/**"

@@ -14,9 +14,10 @@ from typing import Any
 import pymysql
 from pymysql.constants import CR, ER
 
+from sandbox.endpoints import OWNER
 from sandbox.errors import ServiceError
 
-ADMIN = "sandbox"
+ADMIN = OWNER
 MEMORY = "sandbox.remembered"  # a table that only the administrator sees
 HOST = "127.0.0.1"
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 10, 60  # seconds

@@ -18,11 +18,12 @@ from minio.credentials.providers import StaticProvider
 from minio.error import InvalidResponseError, MinioAdminException, S3Error, ServerError
 from minio.versioningconfig import VersioningConfig
 
+from sandbox.endpoints import OWNER, S3_REGION
 from sandbox.errors import ServiceError
 
-ROOT_USER = "sandbox"
+ROOT_USER = OWNER
 HOST = "127.0.0.1"
-REGION = "us-east-1"
+REGION = S3_REGION
 TIMEOUT = 15.0  # seconds; every call is to this machine
 
 Policy = Mapping[str, Any]

@@ -23,7 +23,7 @@ def load_driver(settings: Settings) -> Driver:
 
 def choose_driver(settings: Settings) -> tuple[str, str]:
     """Write the first usable driver into .env; return its name and why. Raises MachineError."""
-    if (name := known_project()) and settings.driver == "":
+    if name := known_project():
         save_setting("COMPOSE_PROJECT_NAME", name)
         save_setting("DRIVER", "docker")
         return "docker", f"this clone has data in the volumes {name}_*; COMPOSE_PROJECT_NAME={name}"

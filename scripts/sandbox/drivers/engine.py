@@ -25,7 +25,6 @@ MEMORY_COMFORTABLE = 6 * 1024**3  # bytes: idle services, one build and one trai
 DISK_NEEDED = 15 * 1024**3  # bytes: images, volumes and the engine's own images
 DISK_NEEDED_LATER = 2 * 1024**3  # bytes: when all of that is there
 LOOKED_UP_AT_ONCE = 8
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 READ_BY_CONTAINERS = ("prometheus", "grafana", "jenkins", "services")
 EMBEDDED = "Or without Docker: set DRIVER=embedded in .env, a sandbox of its own with its own data"
 
@@ -154,9 +153,8 @@ def fetch_images(engine: DockerClient, compose: Compose) -> None:
 
 def _announce(engine: DockerClient, compose: Compose, images: list[str]) -> None:
     platform = ARCHITECTURES[engine.info()["Architecture"]]
-    proxies = {name: compose.environment[name] for name in PROXIES if compose.environment.get(name)}
     with ThreadPoolExecutor(LOOKED_UP_AT_ONCE) as pool:
-        sizes = list(pool.map(lambda image: _download_size(image, platform, proxies), images))
+        sizes = list(pool.map(lambda image: _download_size(image, platform, compose.proxies), images))
     known = sum(size for size in sizes if size is not None)
     more = " or more" if None in sizes else ""
     console.note(f"{len(images)} images to download, {known / 1024**2:.0f} MiB{more}")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,23 +34,19 @@ DIGITS = 12
 
 def image_tags(override: str) -> dict[str, str]:
     """`TAG_<SERVICE>` of every image of ours: another one where its sources or its build block are others."""
-    return {f"TAG_{name.upper().replace('-', '_')}": _digest(name, override) for name in SOURCES}
+    layers = [*sorted((ROOT / "compose").glob("compose.*.yaml")), *([Path(override)] if override else [])]
+    blocks = [_services(path) for path in layers]
+    return {f"TAG_{name.upper().replace('-', '_')}": _digest(name, blocks) for name in SOURCES}
 
 
-@cache
-def _digest(name: str, override: str) -> str:
+def _digest(name: str, blocks: list[dict[str, Any]]) -> str:
+    """Of an image's sources and of its build blocks, which name base, packages and lock."""
     files = [path for source in SOURCES[name] for path in _files(ROOT / source)]
-    digest = hashlib.sha256(json.dumps(_blocks(name, override), sort_keys=True).encode())
+    builds = [block[key]["build"] for block in blocks for key in block if _builds(name, key, block[key])]
+    digest = hashlib.sha256(json.dumps(builds, sort_keys=True).encode())
     for path in files:
         digest.update(f"{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:DIGITS]
-
-
-def _blocks(name: str, override: str) -> list[Any]:
-    """The build blocks of an image: base, packages and lock are named there."""
-    layers = [*sorted((ROOT / "compose").glob("compose.*.yaml")), *([Path(override)] if override else [])]
-    blocks = [_services(path) for path in layers]
-    return [block[key]["build"] for block in blocks for key in block if _builds(name, key, block[key])]
 
 
 def _services(path: Path) -> dict[str, Any]:
@@ -98,7 +93,7 @@ def publish_base(engine: DockerClient, compose: Compose, registry: str) -> bool:
     What users push is then built on the same base, without another download. Raises ServiceError.
     """
     base = compose.services["mlflow"]["build"]["args"]["PYTHON_IMAGE"]
-    image = engine.images.get(base) if _has(engine, base) else engine.images.pull(base)
+    image = engine.images.get(base)  # `prepare` has fetched it
     known = Http("registry", f"http://{registry}").find(f"/v2/{BASE}/tags/list") or {}
     own_tag = str(image.id).partition(":")[2][:DIGITS]
     if own_tag in (known.get("tags") or []):
