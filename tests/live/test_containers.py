@@ -3,8 +3,10 @@
 import re
 import subprocess
 import threading
+from contextlib import suppress
 
 import pytest
+from docker.errors import APIError
 from helpers import FLOWERS, SPECIES, predict, states
 
 from sandbox.wait import pause, wait_until
@@ -34,9 +36,10 @@ class Watch:
         form = '{{.Id}} {{.Config.Image}} {{index .Config.Labels "mlops-sandbox.run"}}'
         look = f"docker ps --all --quiet --filter {TRAINING} | xargs -r docker inspect --format '{form}'"
         while not self.over.is_set():
-            code, printed = self.machine.inside("engine", ["sh", "-c", look])
-            if code == 0:
-                self.seen.update({line.split()[0]: tuple(line.split()[1:]) for line in printed.splitlines()})
+            with suppress(APIError):  # a killed engine takes no command until it runs again
+                code, printed = self.machine.inside("engine", ["sh", "-c", look])
+                for name, *training in map(str.split, printed.splitlines() if code == 0 else ()):
+                    self.seen[name] = tuple(training)
             pause(0.5)
 
     def of(self, run):
