@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sandbox.settings import ORGANISATION, Settings
 
+OWNER = "sandbox"  # who owns the organisation in Gitea, and the administrator of MySQL and MinIO
+LOOP = "loop"  # who CI builds and tasks are, in every service
+
 
 @dataclass(frozen=True)
 class Address:
@@ -47,9 +50,10 @@ class Endpoints:
             "ORGANISATION": ORGANISATION,
             "GIT_URL": self.git.inside,
             "STATUS_URL": self.status.inside,
+            "STATUS_USER": LOOP,
             "STATUS_TOKEN": settings.ci_token,
             "AIRFLOW_URL": self.airflow.inside,
-            "AIRFLOW_USER": "loop",
+            "AIRFLOW_USER": LOOP,
             "AIRFLOW_PASSWORD": settings.airflow_loop_password,
             "MLFLOW_TRACKING_URI": self.mlflow.inside,
             "API_URL": self.prediction_api.inside,
@@ -66,6 +70,11 @@ class Endpoints:
             "API_WEB_URL": self.prediction_api.outside,
             **self.logins,
         }
+
+    @property
+    def hook_url(self) -> str:
+        """Where CI takes signed pushes, as machines reach it."""
+        return f"{self.ci.inside}/generic-webhook-trigger/invoke"
 
     def clone_url(self, repository: str) -> str:
         """Where a person on this machine clones from and pushes to."""
@@ -97,10 +106,6 @@ def embedded_endpoints(settings: Settings, state: Path) -> Endpoints:
         task_runtime="process",
         repository_pages=f"{ci.outside}/job/{{name}}/",
     )
-
-
-OWNER = "sandbox"  # who owns the organisation in Gitea, and the administrator of MySQL and MinIO
-LOOP = "loop"  # who CI builds and tasks are, in every service
 
 
 def docker_endpoints(settings: Settings) -> Endpoints:

@@ -1,7 +1,7 @@
 """Operators whose every end leaves an XCom `outcome` and a commit status, whatever the end is."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 FINAL = (Failure, AirflowTaskTimeout)  # what trying again would not change
 
 
-def read_run(context: dict[str, Any]) -> Run:
+def read_run(context: Mapping[str, Any]) -> Run:
     """The run that Airflow's context speaks of."""
     dag_run, bundle = context["dag_run"], getattr(context["ti"], "bundle_instance", None)
     return Run(
@@ -62,7 +62,7 @@ class Recorded(BaseOperator):
         """Do the work; raises LoopError."""
         raise NotImplementedError
 
-    def execute(self, context: dict[str, Any]) -> dict[str, Any]:
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Do the work and record its end; the result is what later tasks use."""
         started = datetime.now(UTC)
         # Airflow's own masking covers what is logged past the loop: tracebacks, libraries.
@@ -86,7 +86,7 @@ class Recorded(BaseOperator):
         if self.working:
             raise AirflowTaskTerminated("ended by Airflow before it was done")
 
-    def _perform(self, context: dict[str, Any]) -> Outcome:
+    def _perform(self, context: Mapping[str, Any]) -> Outcome:
         run, ti = read_run(context), context["ti"]
         announce(run, self._known(ti), self.task_id, "running", "")
         results = {task: ti.xcom_pull(task_ids=task) for task in self.needs}
@@ -94,13 +94,13 @@ class Recorded(BaseOperator):
             results["stages"] = [past(ti, task) for task in self._before()]
         return self.perform(run, results)
 
-    def _failed(self, context: dict[str, Any], error: BaseException) -> Outcome:
+    def _failed(self, context: Mapping[str, Any], error: BaseException) -> Outcome:
         final = isinstance(error, FINAL)
         if not final and context["ti"].try_number <= context["ti"].max_tries:
             return Outcome("running", f"to be tried again: {describe(error, self.execution_timeout)}")
         return Outcome("failed", describe(error, self.execution_timeout))
 
-    def _record(self, context: dict[str, Any], outcome: Outcome, started: datetime) -> None:
+    def _record(self, context: Mapping[str, Any], outcome: Outcome, started: datetime) -> None:
         outcome = replace(outcome, detail=masked(outcome.detail))
         log.info("%s: %s", outcome.state, outcome.detail)
         ti, url = context["ti"], outcome.url
@@ -122,7 +122,7 @@ class Recorded(BaseOperator):
         before = self.get_flat_relative_ids(upstream=True)
         return [task.task_id for task in self.dag.topological_sort() if task.task_id in before]
 
-    def _conclude(self, context: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+    def _conclude(self, context: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
         if outcome.state == "skipped":
             raise AirflowSkipException(outcome.detail)
         if outcome.state in ("rejected", "waiting"):

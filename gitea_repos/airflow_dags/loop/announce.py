@@ -33,8 +33,8 @@ def announce(run: Run, plan: dict[str, Any], task: str, state: str, detail: str)
 def commits(run: Run, plan: dict[str, Any]) -> list[tuple[str, str]]:
     """The commits that hear of this run: the code commit, and the data commit where data is the reason."""
     if not plan.get("code_commit"):
-        pushed = run.conf.get("repository"), run.conf.get("commit")
-        return [pushed] if all(pushed) else []
+        repository, commit = run.conf.get("repository"), run.conf.get("commit")
+        return [(repository, commit)] if repository and commit else []
     found = [(CODE, plan["code_commit"])]
     if plan.get("data_commit") and (run.reason == "data" or plan.get("pushed") == DATA):
         found.append((DATA, plan["data_commit"]))

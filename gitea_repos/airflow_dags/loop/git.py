@@ -113,7 +113,7 @@ class Clone:
         command = ["git", "--git-dir", str(self.folder), *arguments]
         environment = base_environment() | IDENTITY | self.login
         try:
-            return subprocess.run(
+            return subprocess.run(  # noqa: S603 -- a list, no shell
                 command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
             )
         except subprocess.TimeoutExpired as error:

@@ -18,7 +18,7 @@ RETRY = Retry(total=2, connect=2, read=0, status=0, backoff_factor=0.5)
 class Service:
     """A server with a name for messages; every call raises Unreachable or Refused, nothing else."""
 
-    def __init__(self, name: str, address: str, token: str = "") -> None:
+    def __init__(self, name: str, address: str, login: tuple[str, str] | None = None) -> None:
         self.name = name
         self.address = address.rstrip("/")
         self.shown = re.sub(
@@ -26,15 +26,15 @@ class Service:
         )  # a password in an address stays out of messages
         self.session = requests.Session()
         self.session.mount("http", HTTPAdapter(max_retries=RETRY))
-        if token:
-            self.session.headers["Authorization"] = f"token {token}"
+        self.session.auth = login  # HTTP Basic
 
     def call(
         self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any
     ) -> requests.Response:
         """Send one request and give the answer when its status is below 400, or one of `accept`."""
+        options.setdefault("timeout", TIMEOUT)
         try:
-            answer = self.session.request(method, self.address + path, **{"timeout": TIMEOUT} | options)
+            answer = self.session.request(method, self.address + path, **options)
         except requests.RequestException as error:
             raise Unreachable(f"{self.name} at {self.shown} did not answer: {innermost(error)}") from error
         if answer.status_code in accept:

@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
     """Run the command; its exit status, or 128 and its signal's number, as a shell says it."""
     try:
         # A group of its own, so that ending the group does not end the one who does it.
-        command = subprocess.Popen(argv, stdin=subprocess.DEVNULL, process_group=0)
+        command = subprocess.Popen(argv, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 -- no shell
     except OSError as error:
         os.write(2, f"{argv[0]} cannot be started: {error.strerror}\n".encode())
         return 127

@@ -61,7 +61,9 @@ class Limits:
             raise Failure(f"{path.name} cannot be read: {error}") from error
         nested = {"retries": Retries, "waits": Waits, "gate": Thresholds}
         values = _checked(cls, document, path.name)
-        return cls(**values | {key: kind(**_checked(kind, values[key], key)) for key, kind in nested.items()})
+        for key, kind in nested.items():
+            values[key] = kind(**_checked(kind, values[key], key))
+        return cls(**values)
 
 
 def _checked(kind: type, values: Any, where: str) -> dict[str, Any]:

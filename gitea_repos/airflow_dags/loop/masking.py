@@ -61,11 +61,12 @@ def _logins(key: str, value: str) -> Iterator[str]:
 
 
 def _pairs(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Users and passwords that are settings of their own: X_USER or X_USERNAME, and X_PASSWORD."""
+    """Users and passwords that are settings of their own: X_USER or X_USERNAME, and X_PASSWORD or X_TOKEN."""
     for key, password in environ.items():
-        stem = key.removesuffix("PASSWORD")
-        users = (environ.get(f"{stem}{word}") for word in ("USER", "USERNAME") if stem != key)
-        yield from ((user, password) for user in users if user)
+        stem, _, kind = key.rpartition("_")
+        if kind in ("PASSWORD", "TOKEN"):
+            users = (environ.get(f"{stem}_{word}") for word in ("USER", "USERNAME"))
+            yield from ((user, password) for user in users if user)
 
 
 def _basic(user: str, password: str) -> str:

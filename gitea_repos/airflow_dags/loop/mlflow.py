@@ -29,10 +29,8 @@ class MLflow:
     """The tracking server and its registry; logs in where the settings name a user."""
 
     def __init__(self, settings: Settings) -> None:
-        self.service = Service("MLflow", settings.mlflow_tracking_uri)
-        if settings.mlflow_tracking_username:
-            login = settings.mlflow_tracking_username, settings.mlflow_tracking_password
-            self.service.session.auth = login  # HTTP Basic
+        login = settings.mlflow_tracking_username, settings.mlflow_tracking_password
+        self.service = Service("MLflow", settings.mlflow_tracking_uri, login if login[0] else None)
 
     # -- the registry
 

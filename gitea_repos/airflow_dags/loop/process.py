@@ -114,21 +114,26 @@ def _leashed(argv: list[str], environment: dict[str, str]) -> Iterator["subproce
     command = [sys.executable, "-I", "-S", leash.__file__, *argv]
     pipe = subprocess.PIPE
     # A session of its own: signals to Airflow's task reach the program in order, through the leash.
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 -- a list, no shell; running the image's program is the task
         command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace",
         start_new_session=True,
     )  # fmt: skip
     try:
         yield process
     finally:
-        process.stdin.close()
+        _close(process.stdin)
         process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        _close(process.stdout)
+        _close(process.stderr)
 
 
-def _lines(stream: IO[str]) -> Iterator[str]:
-    return (line.rstrip("\n") for line in stream)
+def _close(stream: IO[str] | None) -> None:
+    if stream:
+        stream.close()
+
+
+def _lines(stream: IO[str] | None) -> Iterator[str]:
+    return (line.rstrip("\n") for line in stream or ())
 
 
 def _object(text: str) -> dict[str, Any]:

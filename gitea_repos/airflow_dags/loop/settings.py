@@ -9,7 +9,7 @@ from loop.errors import Failure
 
 LOOP_KEYS = frozenset(
     {
-        *("ORGANISATION", "GIT_URL", "STATUS_URL", "STATUS_TOKEN"),
+        *("ORGANISATION", "GIT_URL", "STATUS_URL", "STATUS_USER", "STATUS_TOKEN"),
         *("AIRFLOW_URL", "AIRFLOW_USER", "AIRFLOW_PASSWORD", "MLFLOW_TRACKING_URI", "API_URL"),
         *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"),
         *("DATA_URL", "RAW_DATABASE_URL", "DVC_REMOTE_URL", "IMAGE_STORE"),
@@ -39,6 +39,7 @@ class Settings:
     organisation: str
     git_url: str = field(repr=False)
     status_url: str
+    status_user: str
     status_token: str = field(repr=False)
     mlflow_tracking_uri: str
     api_url: str

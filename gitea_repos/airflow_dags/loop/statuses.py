@@ -26,7 +26,8 @@ class Statuses:
 
     def __init__(self, settings: Settings) -> None:
         self.organisation = settings.organisation
-        self.service = Service("The status server", settings.status_url, settings.status_token)
+        login = settings.status_user, settings.status_token
+        self.service = Service("The status server", settings.status_url, login)
 
     def of(self, repository: str, commit: str) -> dict[str, Status]:
         """The newest status of each context of a commit."""

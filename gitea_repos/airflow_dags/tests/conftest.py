@@ -63,6 +63,7 @@ def run(
         organisation="mlops",
         git_url=f"file://{tmp_path}",
         status_url=f"{serve(statuses).address}/api/v1",
+        status_user="loop",
         status_token="secret",
         mlflow_tracking_uri=serve(registry).address,
         api_url=answering.address,

@@ -60,8 +60,11 @@ def test_a_login_of_two_settings_is_masked_as_a_header_has_it(monkeypatch: pytes
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "mlflow-secret")
     monkeypatch.setenv("AIRFLOW_USER", "loop")
     monkeypatch.setenv("AIRFLOW_PASSWORD", "of-airflow")
-    said = f"Basic {basic('loop:mlflow-secret')}, Basic {basic('loop:of-airflow')}, mlflow-secret of-airflow"
-    assert masked(said) == "Basic ****, Basic ****, **** ****"
+    monkeypatch.setenv("STATUS_USER", "loop")
+    monkeypatch.setenv("STATUS_TOKEN", "of-gitea")
+    secrets_said = ("mlflow-secret", "of-airflow", "of-gitea")
+    said = ", ".join(f"Basic {basic(f'loop:{secret}')} {secret}" for secret in secrets_said)
+    assert masked(said) == ", ".join(["Basic **** ****"] * 3)
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])

@@ -12,6 +12,7 @@ from loop.limits import Limits
 from loop.mlflow import MLflow
 from loop.run import Run
 from loop.settings import Settings, container_environment, container_limits, schedule
+from loop.statuses import Statuses
 
 
 def test_every_missing_setting_is_named_at_once() -> None:
@@ -77,6 +78,18 @@ def test_mlflow_is_logged_in_to_where_there_is_a_user(
     sent = server.seen[0][3].get("Authorization")
     assert sent == ("Basic bG9vcDpzZWNyZXQ=" if user else None)
     assert "secret" not in repr(replace(run.settings, **login))
+
+
+def test_statuses_are_set_and_read_with_the_login_of_the_loop(
+    run: Run, serve: Callable[[Any], Any], statuses: Any
+) -> None:
+    server = serve(statuses)
+    settings = replace(run.settings, status_url=server.address, status_user="loop", status_token="secret")
+    Statuses(settings).post("model_training", "c", "data", "success", "fine", "")
+    assert Statuses(settings).of("model_training", "c")["data"].state == "success"
+    sent = [(method, headers.get("Authorization")) for method, _, _, headers in server.seen]
+    assert sent == [(method, "Basic bG9vcDpzZWNyZXQ=") for method in ("POST", "GET")]
+    assert "secret" not in repr(settings)
 
 
 def test_a_silent_server_is_unreachable_and_said_plainly() -> None:

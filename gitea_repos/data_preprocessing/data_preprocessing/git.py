@@ -23,8 +23,8 @@ class GitError(Unavailable):
 def run_git(folder: Path, *arguments: str) -> str:
     """Run git in the folder and return its output; raise GitError when it fails."""
     options = [part for option in (*OPTIONS, "advice.detachedHead=false") for part in ("-c", option)]
-    done = subprocess.run(
-        ["git", *options, *arguments],
+    done = subprocess.run(  # noqa: S603 -- a list, no shell
+        ["git", *options, *arguments],  # noqa: S607 -- the image's and the user's git lie in different places
         cwd=folder,
         env=extend_environment(GIT_TERMINAL_PROMPT="0", LC_ALL="C", **IDENTITY),
         capture_output=True,

@@ -1,11 +1,12 @@
 """The rows of a SQL query as a CSV file that is the same for the same rows."""
 
 import csv
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
-from sqlalchemy import NullPool, create_engine, exc, text
+from sqlalchemy import NullPool, Row, create_engine, exc, text
 
 from data_preprocessing.console import redact
 from data_preprocessing.errors import Rejected, Unavailable
@@ -13,13 +14,14 @@ from data_preprocessing.params import Raw
 from data_preprocessing.settings import read_variable
 
 
-def write_query(raw: Raw, path: Path) -> None:
+def write_query(query: str, url_env: str, raw: Raw, path: Path) -> None:
     """Write the query's rows, sorted, in the file format that `raw` describes.
 
+    `url_env` names the variable with the database's URL.
     Raises Rejected for a wrong query, URL or value, Unavailable when the database does not answer.
     """
-    url = read_variable(raw.url_env, "the SQLAlchemy URL of the raw database")
-    names, rows = _select(raw, url)
+    url = read_variable(url_env, "the SQLAlchemy URL of the raw database")
+    names, rows = _select(query, url, url_env)
     if not rows:
         raise Rejected("The query in raw.query gives no rows: mend it or fill the table.")
     lines = sorted(
@@ -31,21 +33,21 @@ def write_query(raw: Raw, path: Path) -> None:
         writer.writerows(lines)
 
 
-def _select(raw: Raw, url: str) -> tuple[list[str], list]:
+def _select(query: str, url: str, url_env: str) -> tuple[list[str], Sequence[Row]]:
     try:
         engine = create_engine(url, poolclass=NullPool)
         with engine.connect() as connection:
-            result = connection.execution_options(stream_results=True).execute(text(raw.query))
+            result = connection.execution_options(stream_results=True).execute(text(query))
             return list(result.keys()), result.all()
     except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
         raise Rejected(
-            f"{raw.url_env} cannot be used ({redact(str(error))}): mend it or add its driver."
+            f"{url_env} cannot be used ({redact(str(error))}): mend it or add its driver."
         ) from None
     except (exc.ProgrammingError, exc.ResourceClosedError) as error:
         raise Rejected(f"The query in raw.query fails: {_explain(error)}.") from None
     except exc.OperationalError as error:
         # SQLite reports a missing table or column by this type too, and there is no server to wait for.
-        failure = Rejected if engine.dialect.name == "sqlite" else Unavailable
+        failure = Rejected if url.startswith("sqlite") else Unavailable
         raise failure(f"The query in raw.query fails: {_explain(error)}.") from None
     except exc.SQLAlchemyError as error:
         raise Unavailable(f"The raw database fails: {_explain(error)}.") from None

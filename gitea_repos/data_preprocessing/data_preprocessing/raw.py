@@ -19,10 +19,10 @@ def fetch_raw(raw: Raw, folder: Path = Path()) -> Path:
     """
     path = folder / RAW
     path.parent.mkdir(parents=True, exist_ok=True)
-    if raw.query:
+    if raw.query and raw.url_env:  # params.py refuses the first without the second
         from data_preprocessing.query import write_query
 
-        write_query(raw, path)
+        write_query(raw.query, raw.url_env, raw, path)
     else:
         root = read_variable("DATA_URL", f"the URL of the folder with {raw.file}")
         copy_file(f"{root.rstrip('/')}/{raw.file}", path)

@@ -3,12 +3,16 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from data_preprocessing.errors import Rejected
 from data_preprocessing.layout import RAW
 from data_preprocessing.params import Raw
+
+if TYPE_CHECKING:
+    from _csv import Reader  # the type of csv.reader(), which csv itself does not name
 
 LONGEST_CELL = 10_000_000
 OTHER_DELIMITERS = ",;\t|"
@@ -47,7 +51,7 @@ def _refuse_binary(path: Path) -> None:
         raise Rejected("The raw file is HTML or XML, not a CSV: was an error page saved in its place?")
 
 
-def _build_table(reader: Iterator[list[str]], raw: Raw) -> pd.DataFrame:
+def _build_table(reader: "Reader", raw: Raw) -> pd.DataFrame:
     header = _read_header(reader)
     lines, rows = [], []
     for line, row in _number(reader):
@@ -63,7 +67,7 @@ def _build_table(reader: Iterator[list[str]], raw: Raw) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=header, index=lines, dtype=object)
 
 
-def _read_header(reader: Iterator[list[str]]) -> list[str]:
+def _read_header(reader: "Reader") -> list[str]:
     header = [name.strip() for name in next((row for _, row in _number(reader)), [])]
     if len(header) == 1:
         found = [sign for sign in OTHER_DELIMITERS if sign in header[0]]
@@ -77,7 +81,7 @@ def _read_header(reader: Iterator[list[str]]) -> list[str]:
     return header
 
 
-def _number(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+def _number(reader: "Reader") -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the line it starts on; blank lines are no rows."""
     line = reader.line_num + 1
     for row in reader:

@@ -49,7 +49,8 @@ class Task:
         """Return the task's result; raise DataError when there is none."""
         self.report("start")
         git.clone(self.settings.repository, self.clone)
-        return self.restore() if self.settings.data_version else self.make()
+        wanted = self.settings.data_version
+        return self.restore(wanted) if wanted else self.make()
 
     def make(self) -> dict:
         """Make the data version of the data commit from the raw data."""
@@ -80,9 +81,9 @@ class Task:
             new = push_outputs(project, self.settings.dvc_remote_url)
             self.report(f"dvc push done, {new} files new")
 
-    def restore(self) -> dict:
+    def restore(self, data_version: str) -> dict:
         """Take a data version back from its tag and the store; the raw data is not needed."""
-        version = read_version_tag(self.clone, self.settings.data_version, self.settings.repository)
+        version = read_version_tag(self.clone, data_version, self.settings.repository)
         self.pull(self.clone, version.commit)
         rows = count_rows(self.clone)
         run_id = self.tracker.find_run(version.name)

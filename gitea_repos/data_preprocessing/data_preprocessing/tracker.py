@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO, cast
 
 from data_preprocessing.console import redact
 from data_preprocessing.errors import Unavailable
@@ -54,12 +55,14 @@ class Tracker:
 
     def _ask(self, question: dict) -> dict:
         """Return the child's answer; raise Unavailable with MLflow's reason, also when the child died."""
+        # Both are pipes: __enter__ asks for them.
+        questions, answers = cast(IO[str], self._child.stdin), cast(IO[str], self._child.stdout)
         try:
-            self._child.stdin.write(json.dumps(question) + "\n")
-            self._child.stdin.flush()
+            questions.write(json.dumps(question) + "\n")
+            questions.flush()
         except BrokenPipeError:
             pass
-        line = self._child.stdout.readline()
+        line = answers.readline()
         reply = json.loads(line) if line else {"error": "its client ended without a word"}
         if "error" in reply:
             raise Unavailable(f"MLflow at {redact(self.uri)} does not take the run: {reply['error']}.")

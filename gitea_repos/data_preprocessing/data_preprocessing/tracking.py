@@ -64,6 +64,8 @@ def find_experiment(client: MlflowClient) -> str:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             experiment = client.get_experiment_by_name(EXPERIMENT)
+            if experiment is None:
+                raise
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return experiment.experiment_id
@@ -83,8 +85,8 @@ def reply(client: MlflowClient, question: dict) -> dict:
 def _explain(error: BaseException) -> str:
     """Return the system's reason where a connection failed, else MLflow's own, in one line."""
     cause = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__
+    while inner := cause.__cause__ or cause.__context__:
+        cause = inner
     reason = cause.strerror or str(cause) if isinstance(cause, OSError) else str(error)
     return " ".join(reason.split())[:300].rstrip(".")
 

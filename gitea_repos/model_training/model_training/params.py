@@ -71,7 +71,7 @@ def _fits(key: str, value: object) -> bool:
     return isinstance(value, FORMS[key][0])
 
 
-def _tuples(value: object) -> object:
+def _tuples(value: Any) -> Any:
     # YAML knows lists only; scikit-learn wants pairs such as ngram_range as tuples.
     if isinstance(value, dict):
         return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}

@@ -49,7 +49,7 @@ def made_up_rows(schema: Schema, labels: Sequence = ("good", "bad")) -> Split:
     positive = number % 2 == 0
     columns = {
         "numeric": np.where(number % 10 == 9, np.nan, positive * 3 + number / ROWS),
-        "categorical": np.where(number % 10 == 9, None, np.where(positive, "red", "blue")),
+        "categorical": np.where(number % 10 == 9, np.array(None), np.where(positive, "red", "blue")),
         # Words of every frequency, so that neither min_df nor max_df leaves none.
         "text": [
             f"a {'fine and lovely' if even else 'poor and dreary'} thing of sort {row % 3}0 in box {row % 7}0"

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,7 +61,7 @@ class Experiment:
         for run in self._runs("RUNNING"):
             self.client.set_terminated(run.info.run_id, status="KILLED")
 
-    def run(self, tags: dict[str, str]) -> mlflow.ActiveRun:
+    def run(self, tags: dict[str, str]) -> AbstractContextManager[Run]:
         """A new active run; leaving it ends it as finished, or as failed on an error."""
         return mlflow.start_run(experiment_id=self._id, run_name=self._loop_run_id, tags=tags)
 

@@ -21,7 +21,8 @@ def damaged(data_project, tmp_path, environment):
 
 def stored(project, name):
     """The file in the DVC remote that holds an output."""
-    digest = md5((project.root / "work/data/processed" / name).read_bytes()).hexdigest()
+    content = (project.root / "work/data/processed" / name).read_bytes()
+    digest = md5(content, usedforsecurity=False).hexdigest()
     return project.remote / "files/md5" / digest[:2] / digest[2:]
 
 

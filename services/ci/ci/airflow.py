@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as delivering needs it: https://airflow.apache.org/docs, Stable REST API v2."""
+"""Airflow's REST API, as far as runs need it: https://airflow.apache.org/docs, Stable REST API v2."""
 
 from __future__ import annotations
 
@@ -8,34 +8,11 @@ from typing import Any
 import requests
 
 from ci.errors import DeliverError
-from ci.sessions import session_for
-
-SECONDS = 10
+from ci.sessions import NotYet, call, session_for, text_of
 
 
-class NotYet(Exception):
-    """Airflow or the status server may take it later: away, an error of the server, or not parsed yet."""
-
-
-def call(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-    """One request. Raises NotYet where it may work later."""
-    try:
-        response = session.request(method, url, timeout=SECONDS, allow_redirects=False, **options)
-    except requests.RequestException as error:
-        raise NotYet(f"{url} does not answer ({type(error).__name__})") from error
-    if response.status_code >= 500 or response.status_code == 429:
-        raise NotYet(f"{url} answers {response.status_code}")
-    return response
-
-
-def text_of(response: requests.Response) -> str:
-    """What an error answer says, in short."""
-    try:
-        body = response.json()
-        text = str(body.get("detail", body.get("message", body)) if isinstance(body, dict) else body)
-    except ValueError:
-        text = response.text
-    return " ".join(text.split())[:500]
+class UnknownDag(NotYet):
+    """Airflow has no DAG of that name, or has not read it yet."""
 
 
 @dataclass
@@ -87,3 +64,35 @@ class Airflow:
         if response.status_code != 200:
             raise DeliverError(f"Airflow refused GET {path} ({response.status_code}): {text_of(response)}")
         return response.json()
+
+    def start_run(self, dag: str, run: str, conf: dict[str, Any]) -> bool:
+        """Ask for a run; whether it is new. Raises UnknownDag, NotYet or DeliverError."""
+        body = {"dag_run_id": run, "logical_date": None, "conf": conf}
+        response = self.call("POST", f"/dags/{dag}/dagRuns", json=body)
+        if response.status_code == 404:
+            raise UnknownDag(f"Airflow does not know the DAG {dag} yet")
+        if response.status_code == 409:
+            return False
+        if response.status_code >= 300:
+            raise DeliverError(f"Airflow refused the run {run} ({response.status_code}): {text_of(response)}")
+        return True
+
+    def dags(self) -> list[str]:
+        """The names of the DAGs that Airflow has read, sorted. Raises DeliverError or NotYet."""
+        found = (self.get("/dags", limit=100) or {}).get("dags", [])
+        return sorted(dag["dag_id"] for dag in found)
+
+    def run(self, dag: str, run: str) -> dict[str, Any] | None:
+        """A run, None where it is not there. Raises DeliverError or NotYet."""
+        return self.get(f"/dags/{dag}/dagRuns/{run}")
+
+    def tasks(self, dag: str, run: str) -> dict[str, str]:
+        """The states of a run's tasks that have one. Raises DeliverError or NotYet."""
+        found = (self.get(f"/dags/{dag}/dagRuns/{run}/taskInstances") or {}).get("task_instances", [])
+        return {task["task_id"]: task["state"] for task in found if task["state"]}
+
+    def outcome(self, dag: str, run: str, task: str) -> dict[str, Any]:
+        """What a task said of its end; empty where it said nothing. Raises DeliverError or NotYet."""
+        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/xcomEntries/outcome"
+        said = (self.get(path, deserialize="true") or {}).get("value")
+        return said if isinstance(said, dict) else {}

@@ -17,12 +17,11 @@ from ci.pipeline import Pipeline, Stage
 from ci.process import Runner, started_at
 from ci.repositories import Repositories
 from ci.settings import ServerSettings, read_env_file
-from ci.statuses import Statuses
+from ci.statuses import CONTEXT, Statuses
 from ci.store import Build, Store
 from ci.workspace import Workspace
 
 LOG = logging.getLogger(__name__)
-CONTEXT = "ci"
 CHECKOUT_SECONDS = 300
 
 

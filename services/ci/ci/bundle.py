@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ci.airflow import Airflow, NotYet
+from ci.airflow import Airflow
 from ci.errors import DeliverError
 from ci.git import git
+from ci.sessions import NotYet
 
 # an error that was there before may come from the commit before; repeated after this, it is of the new one
 REFRESH = timedelta(seconds=30)

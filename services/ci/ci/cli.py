@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ci.errors import CiError
+from ci.errors import CiError, UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -14,6 +14,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         return arguments.command(arguments)
+    except UsageError as error:
+        print_error(f"ci: {error}")
+        return 2
     except CiError as error:
         print_error(f"ci: {error}")
         return 1
@@ -39,6 +42,14 @@ def make_parser() -> argparse.ArgumentParser:
     run_parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- ARGV…", help="the command")
     run_parser.set_defaults(command=run)
     commands.add_parser("deliver", help="hand the commit to Airflow").set_defaults(command=deliver)
+    commands.add_parser("catch-up", help="send missed pushes to CI").set_defaults(command=catch_up)
+    start_parser = commands.add_parser("start", help="start a run of a DAG")
+    start_parser.add_argument("dag", metavar="DAG")
+    start_parser.add_argument("pairs", nargs="*", metavar="key=value", help="its conf, but for empty values")
+    start_parser.add_argument(
+        "--wait", action="store_true", help="until it has ended; 1 where it did not pass"
+    )
+    start_parser.set_defaults(command=start)
     return parser
 
 
@@ -91,10 +102,29 @@ def run(arguments: argparse.Namespace) -> int:
 
 def deliver(arguments: argparse.Namespace) -> int:  # noqa: ARG001
     """`ci deliver`"""
+    from ci.command_settings import DeliverSettings
     from ci.deliver import deliver as hand_over
-    from ci.settings import DeliverSettings
 
     hand_over(DeliverSettings.from_env(), Path.cwd(), say)
+    return 0
+
+
+def catch_up(arguments: argparse.Namespace) -> int:  # noqa: ARG001
+    """`ci catch-up`"""
+    from ci.catch_up import catch_up as send_missed
+    from ci.command_settings import CatchUpSettings
+
+    send_missed(CatchUpSettings.from_env(), say)
+    return 0
+
+
+def start(arguments: argparse.Namespace) -> int:
+    """`ci start DAG [key=value…]`"""
+    from ci import start as starting
+    from ci.command_settings import AirflowSettings
+
+    conf = starting.read_conf(arguments.pairs)
+    starting.start(AirflowSettings.from_env(), arguments.dag, conf, arguments.wait, say)
     return 0
 
 

@@ -9,6 +9,10 @@ class SettingsError(CiError):
     """A setting is missing or wrong."""
 
 
+class UsageError(CiError):
+    """A command was called with words that it does not take; exit 2."""
+
+
 class UnknownRepository(CiError):
     """No bare repository of that name."""
 
@@ -34,7 +38,15 @@ class ImageError(CiError):
 
 
 class DeliverError(CiError):
-    """Airflow or the status server did not take what a build delivers."""
+    """Airflow did not take what it was given, or a run of it failed."""
+
+
+class GiteaError(CiError):
+    """Gitea refused a request, or something else answers at its address."""
+
+
+class CatchUpError(CiError):
+    """A missed push could not be looked for, or CI did not take it."""
 
 
 class PayloadError(CiError):

@@ -54,3 +54,18 @@ def repository(
         "ssh_url": clone_url,
         "default_branch": default_branch,
     }
+
+
+def branch(name: str, commit: dict[str, Any]) -> dict[str, Any]:
+    """A branch that is not protected; its commit as in payloads, without files."""
+    fields = ("id", "message", "url", "author", "committer", "timestamp")
+    return {
+        "name": name,
+        "commit": {field: commit[field] for field in fields},
+        "protected": False,
+        "required_approvals": 0,
+        "enable_status_check": False,
+        "status_check_contexts": [],
+        "user_can_push": False,
+        "user_can_merge": False,
+    }

@@ -1,4 +1,4 @@
-"""Gitea's routes for organisations and repositories: https://docs.gitea.com/api, tag `organization`."""
+"""Gitea's routes for organisations, repositories and branches: https://docs.gitea.com/api."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from ci import gitea
+from ci import gitea, payload
 from ci.errors import NameRefused, NameTaken, UnknownRepository
 from ci.hosting import DEFAULT_BRANCH, Hosting
 from ci.logins import Logins
-from ci.routes import here, is_text, read_object
+from ci.repositories import HEADS
+from ci.routes import here, is_text, paged, read_object
 from ci.status_api import render_repository
 
 blueprint = Blueprint("gitea_api", __name__, url_prefix="/api/v1")
@@ -60,6 +61,23 @@ def show_repository(owner: str, repo: str) -> Response:
         return jsonify(render_repository(repo))
     except UnknownRepository as error:
         abort(404, str(error))
+
+
+@blueprint.get("/repos/<owner>/<repo>/branches")
+def list_branches(owner: str, repo: str) -> Response:
+    """Every branch with its newest commit, page by page; 404 where there is no such repository."""
+    check_organisation(owner)
+    try:
+        folder, heads = here().repositories.path(repo), here().repositories.heads(repo)
+    except UnknownRepository as error:
+        abort(404, str(error))
+    page = f"{here().settings.web_url}/job/{repo}/"
+
+    def render_branch(head: tuple[str, str]) -> dict[str, Any]:
+        (record,) = payload.read_commits(folder, [head[1]])
+        return gitea.branch(head[0].removeprefix(HEADS), payload.render(record, page))
+
+    return paged(heads, render_branch)
 
 
 def check_admin() -> None:

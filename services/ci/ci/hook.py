@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -52,12 +51,7 @@ def send(settings: HookSettings, body: bytes) -> tuple[int, dict[str, Any]]:
     url = urlsplit(settings.url)
     kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=SECONDS)
-    headers = {
-        "Content-Type": "application/json",
-        "X-Gitea-Event": "push",
-        "X-Gitea-Delivery": str(uuid.uuid4()),
-        signature.HEADER: signature.sign(settings.webhook_secret, body),
-    }
+    headers = signature.push_headers(settings.webhook_secret, body)
     try:
         connection.request("POST", url.path + PATH, body, headers)
         response = connection.getresponse()

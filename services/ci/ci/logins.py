@@ -1,4 +1,4 @@
-"""Who asks: the token of the loop, or with Git over HTTP a user and password as well (RFC 7617)."""
+"""Who asks: the user and password of a Basic login (RFC 7617)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from ci.settings import LOOP, ServerSettings
 
 @dataclass(frozen=True)
 class Logins:
-    """The users that the settings name; without Git over HTTP only the token counts."""
+    """The users that the settings name: the loop, and with Git over HTTP whoever may create."""
 
     settings: ServerSettings
 
     def user(self, authorization: str) -> str | None:
         """Whose the header Authorization is; None where it is missing or wrong."""
         kind, _, given = authorization.partition(" ")
-        if kind.lower() in ("token", "bearer"):
-            return LOOP if same(given.strip(), self.settings.token) else None
-        if kind.lower() == "basic" and self.settings.git_http:
-            return self._of_password(*decode(given.strip()))
-        return None
+        return self._of_password(*decode(given.strip())) if kind.lower() == "basic" else None
 
     def is_admin(self, user: str) -> bool:
         """Whether a user may create."""

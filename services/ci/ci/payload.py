@@ -9,6 +9,7 @@ from typing import Any
 
 from ci import gitea
 from ci.git import ZERO, git
+from ci.repositories import HEADS
 from ci.settings import HookSettings
 
 COMMITS = 20
@@ -30,6 +31,28 @@ def push_payload(settings: HookSettings, folder: Path, before: str, after: str, 
     repository = gitea.repository(
         settings.organisation, name, settings.web_url, clone_url, default_branch(folder)
     )
+    return assemble(ref, before, after, page, commits, len(new), repository, pusher)
+
+
+def head_payload(
+    repository: dict[str, Any], branch: str, commit: dict[str, Any], login: str
+) -> dict[str, Any]:
+    """The payload of a branch as if it were new, from what Gitea's API says of repository and head."""
+    page, pusher = repository.get("html_url", ""), {"login": login}
+    return assemble(f"{HEADS}{branch}", ZERO, commit["id"], page, [commit], 1, repository, pusher)
+
+
+def assemble(
+    ref: str,
+    before: str,
+    after: str,
+    page: str,
+    commits: list[dict[str, Any]],
+    total: int,
+    repository: dict[str, Any],
+    pusher: dict[str, Any],
+) -> dict[str, Any]:
+    """The fields of a payload; `commits` may be fewer than `total`."""
     for user in (pusher, repository["owner"]):
         user["username"] = user["login"]  # payloads have it, the API's description does not
     return {
@@ -38,7 +61,7 @@ def push_payload(settings: HookSettings, folder: Path, before: str, after: str, 
         "after": after,
         "compare_url": page,
         "commits": commits,
-        "total_commits": len(new),
+        "total_commits": total,
         "head_commit": commits[0] if commits else None,
         "repository": repository,
         "pusher": pusher,

@@ -1,4 +1,4 @@
-"""The only module that reads the environment."""
+"""The environment of the server, its hook and the images; command_settings.py has the rest."""
 
 from __future__ import annotations
 
@@ -219,41 +219,6 @@ class ImageSettings:
     def handed_on(self) -> dict[str, str]:
         """What a command in a container gets: all but what is true of this machine alone."""
         return {key: value for key, value in self.process.items() if not stays_here(key)}
-
-
-@dataclass(frozen=True)
-class DeliverSettings:
-    """Settings of `ci deliver`; times in seconds."""
-
-    organisation: str
-    repository: str
-    git_url: str = field(repr=False)  # may hold a login
-    status_url: str
-    status_token: str = field(repr=False)
-    airflow_url: str
-    airflow_web_url: str
-    airflow_user: str
-    airflow_password: str = field(repr=False)
-    build_url: str
-    timeout: int
-
-    @classmethod
-    def from_env(cls, env: Environment | None = None) -> DeliverSettings:
-        """Settings from a build's environment. Raises SettingsError."""
-        env = os.environ if env is None else env
-        return cls(
-            organisation=required(env, "ORGANISATION"),
-            repository=repository_name(env),
-            git_url=address(env, "GIT_URL"),
-            status_url=address(env, "STATUS_URL"),
-            status_token=required(env, "STATUS_TOKEN"),
-            airflow_url=address(env, "AIRFLOW_URL"),
-            airflow_web_url=address(env, "AIRFLOW_WEB_URL"),
-            airflow_user=required(env, "AIRFLOW_USER"),
-            airflow_password=required(env, "AIRFLOW_PASSWORD"),
-            build_url=env.get("BUILD_URL", ""),
-            timeout=positive({"CI_DELIVER_TIMEOUT": "600", **env}, "CI_DELIVER_TIMEOUT"),
-        )
 
 
 def repository_name(env: Environment) -> str:

@@ -1,6 +1,6 @@
 """Gitea's commit status routes: https://docs.gitea.com/api, tag `repository`.
 
-Everybody may read. Whoever writes sends `Authorization: token …` or, with Git over HTTP, Basic as well.
+Everybody may read. Whoever writes logs in as `loop` by HTTP Basic.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from flask import Blueprint, Response, abort, jsonify, request
 from ci import gitea
 from ci.errors import UnknownRepository
 from ci.logins import Logins
-from ci.routes import here, is_text, read_object
+from ci.routes import here, is_text, page_of, paged, read_object
+from ci.settings import LOOP
 from ci.statuses import STATES, Status, combine
 
-PAGE_SIZE, LARGEST_PAGE = 30, 50
 blueprint = Blueprint("status_api", __name__, url_prefix="/api/v1/repos/<owner>/<repo>")
 
 
 @blueprint.post("/statuses/<sha>")
 def create(owner: str, repo: str, sha: str) -> tuple[Response, int]:
     """Keep a status of a commit."""
-    check_token()
+    check_login()
     commit = find_commit(owner, repo, sha)
     body = read_body()
     status = here().statuses.add(
@@ -38,7 +38,7 @@ def list_all(owner: str, repo: str, ref: str) -> Response:
     """Every status of a commit, page by page."""
     commit = find_commit(owner, repo, ref)
     sort, state = request.args.get("sort", ""), request.args.get("state", "")
-    return paged([render(status) for status in here().statuses.all(repo, commit, sort, state)])
+    return paged(here().statuses.all(repo, commit, sort, state), render)
 
 
 @blueprint.get("/commits/<path:ref>/status")
@@ -58,11 +58,12 @@ def combined(owner: str, repo: str, ref: str) -> Response:
     )
 
 
-def check_token() -> None:
+def check_login() -> None:
     """Only whoever is logged in may write; 401."""
     if Logins(here().settings).user(request.headers.get("Authorization", "")) is None:
-        basic = ", or Basic with the name and password of a user" if here().settings.git_http else ""
-        abort(401, f"The header Authorization must be `token` and the token for statuses{basic}.")
+        abort(
+            401, f"The header Authorization must be Basic with the user {LOOP} and its password (CI_TOKEN)."
+        )
 
 
 def find_commit(owner: str, repo: str, ref: str) -> str:
@@ -90,26 +91,6 @@ def read_body() -> dict[str, str]:
     if not fields["target_url"].startswith(("http://", "https://", "/")) and fields["target_url"]:
         abort(400, "The field target_url must be an http or https URL.")
     return fields
-
-
-def number(name: str, default: int) -> int:
-    """A whole number from the query, at least 1; anything else is the default, as in Gitea."""
-    value = request.args.get(name, "")
-    return max(1, int(value)) if value.isdecimal() and len(value) < 10 else default
-
-
-def page_of(items: list[Any]) -> list[Any]:
-    """The items on the page that was asked for."""
-    limit = min(number("limit", PAGE_SIZE), LARGEST_PAGE)
-    start = (number("page", 1) - 1) * limit
-    return items[start : start + limit]
-
-
-def paged(items: list[Any]) -> Response:
-    """A page of a list, with the number of all."""
-    response = jsonify(page_of(items))
-    response.headers["X-Total-Count"] = str(len(items))
-    return response
 
 
 def render(status: Status) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ci.store import Store
 
+CONTEXT = "ci"  # of the status that CI itself sets
 STATES = ("pending", "success", "error", "failure", "warning", "skipped")
 # Gitea's words; its `leastindex` does give the highest index first
 ORDERS = {

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from contract import Check, check_answer, description_file, read_description
+from fakeserver import FakeServer
 from flask import Flask
 from flask.testing import FlaskClient
 from workshop import ORGANISATION, SECRET, TOKEN, Repository, Server
@@ -48,7 +49,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
         port = probe.getsockname()[1]
     (tmp_path / "git").mkdir(exist_ok=True)
     loop_env = tmp_path / "loop.env"
-    loop_env.write_text(f"ORGANISATION={ORGANISATION}\nSTATUS_TOKEN={TOKEN}\nDATA_URL='file:///data here'\n")
+    loop_env.write_text(
+        f"ORGANISATION={ORGANISATION}\nSTATUS_USER=loop\nSTATUS_TOKEN={TOKEN}\nDATA_URL='file:///data here'\n"
+    )
     return {
         "CI_HOME": str(tmp_path / "home"),
         "CI_PORT": str(port),
@@ -110,6 +113,16 @@ def server(environment: dict[str, str]) -> Iterator[Server]:
     yield server
     if server.process and server.process.poll() is None:
         server.end()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeServer]:
+    fake = FakeServer()
+    fake.thread.start()
+    yield fake
+    fake.server.shutdown()
+    fake.thread.join()
+    fake.server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from workshop import SCRIPTS, Repository, git
+from fakeserver import LOGIN, Answer, FakeServer
+from workshop import SCRIPTS, Repository, basic, git
 
 from ci.airflow import Airflow
 from ci.bundle import REFRESH, BundleWatch
@@ -23,60 +21,6 @@ IMAGE = "env:sha256:" + "a" * 64
 RUNS = "POST /api/v2/dags/train_and_serve/dagRuns"
 DAG = "GET /api/v2/dags/train_and_serve"
 ERRORS = "GET /api/v2/importErrors"
-LOGIN = "POST /auth/token"
-Answer = tuple[int, Any]
-
-
-class FakeServer:
-    """Airflow and the status server: `answers` by request, a list is used up to its last."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, Any, dict[str, str]]] = []
-        self.answers: dict[str, Any] = {
-            LOGIN: (201, {"access_token": "jwt"}),
-            ERRORS: (200, {"import_errors": []}),
-        }
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                length = int(self.headers.get("Content-Length", 0))
-                body = json.loads(self.rfile.read(length) or b"null")
-                status, content = fake.answer(
-                    f"{self.command} {self.path.partition('?')[0]}", body, dict(self.headers)
-                )
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(json.dumps(content).encode())
-
-            do_GET = do_POST = answer
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-
-    def answer(self, request: str, body: Any, headers: dict[str, str]) -> Answer:
-        self.requests.append((request, body, headers))
-        found = self.answers.get(request, (404, {"detail": "Not Found"}))
-        if isinstance(found, list):
-            found = found.pop(0) if len(found) > 1 else found[0]
-        return found
-
-    def bodies(self, request: str) -> list[Any]:
-        return [body for name, body, _ in self.requests if name == request]
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeServer]:
-    fake = FakeServer()
-    fake.thread.start()
-    yield fake
-    fake.server.shutdown()
-    fake.thread.join()
-    fake.server.server_close()
 
 
 Deliver = Callable[..., subprocess.CompletedProcess[str]]
@@ -89,6 +33,7 @@ def deliver(fake: FakeServer, tmp_path: Path) -> Deliver:
             "ORGANISATION": "mlops",
             "GIT_URL": (tmp_path / "git").as_uri(),
             "STATUS_URL": f"{fake.url}/api/v1",
+            "STATUS_USER": "loop",
             "STATUS_TOKEN": "token-1",
             "AIRFLOW_URL": fake.url,
             "AIRFLOW_WEB_URL": "http://localhost:8803",
@@ -116,6 +61,11 @@ def project(repository: Repository, fake: FakeServer) -> Repository:
     fake.answers[f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"] = (201, {})
     fake.answers[RUNS] = (200, {})
     return repository
+
+
+@pytest.fixture(autouse=True)
+def no_import_errors(fake: FakeServer) -> None:
+    fake.answers[ERRORS] = (200, {"import_errors": []})
 
 
 def head(repository: Repository) -> str:
@@ -146,9 +96,8 @@ def test_the_image_is_said_and_the_run_asked_for(
     }
     headers = {name: values for name, _, values in fake.requests}
     assert headers[RUNS]["Authorization"] == "Bearer jwt"
-    assert (
-        headers[f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"]["Authorization"] == "token token-1"
-    )
+    status_headers = headers[f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"]
+    assert status_headers["Authorization"] == basic("loop", "token-1")
     assert fake.bodies(LOGIN) == [{"username": "loop", "password": "pass-1"}]
 
 
@@ -188,7 +137,11 @@ def test_a_token_that_has_ended_is_renewed(deliver: Deliver, fake: FakeServer, p
         (RUNS, (422, {"detail": "bad conf"}), "refused the run"),
         (RUNS, (403, {"detail": "Forbidden"}), "(403): Forbidden"),
         (RUNS, (404, {}), "does not know the DAG train_and_serve yet"),
-        ("STATUS", (401, {"message": "wrong token"}), "(401): wrong token"),
+        (
+            "STATUS",
+            (401, {"message": "wrong token"}),
+            "(401): wrong token; check STATUS_USER and STATUS_TOKEN",
+        ),
     ],
 )
 def test_a_refusal_is_said_in_one_sentence(
@@ -216,7 +169,8 @@ def test_an_airflow_that_never_comes_is_named(deliver: Deliver, project: Reposit
 def test_a_missing_image_or_setting_is_said(deliver: Deliver, repository: Repository) -> None:
     repository.commit({"a": "b"})
     assert "run `ci image` first" in deliver(repository.work).stderr
-    assert "AIRFLOW_PASSWORD is not set" in deliver(repository.work, AIRFLOW_PASSWORD="").stderr
+    for key in ("AIRFLOW_PASSWORD", "STATUS_USER", "STATUS_TOKEN"):
+        assert f"{key} is not set" in deliver(repository.work, **{key: ""}).stderr
 
 
 def test_the_trailer_starts_no_run(deliver: Deliver, fake: FakeServer, repository: Repository) -> None:
@@ -228,6 +182,20 @@ def test_the_trailer_starts_no_run(deliver: Deliver, fake: FakeServer, repositor
     assert [name for name, _, _ in fake.requests] == [
         f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"
     ]
+
+
+def test_names_and_messages_reach_no_shell(
+    deliver: Deliver, fake: FakeServer, repository: Repository, tmp_path: Path
+) -> None:
+    evil = f"x;touch$IFS{tmp_path}/pwned;$(touch {tmp_path}/pwned)`touch {tmp_path}/pwned`"
+    sha = repository.commit({"build/image.ref": IMAGE}, f"{evil}\n\nReviewed-by: {evil}")
+    fake.answers[f"POST /api/v1/repos/mlops/model_training/statuses/{sha}"] = (201, {})
+    fake.answers[RUNS] = (200, {})
+    done = deliver(repository.work, BRANCH_NAME=evil, GIT_BRANCH=evil, BUILD_URL=evil)
+    assert (done.returncode, done.stderr) == (0, "")
+    (body,) = fake.bodies(RUNS)
+    assert body["conf"]["build"] == evil
+    assert not (tmp_path / "pwned").exists()
 
 
 def test_words_about_the_trailer_are_no_trailer(

@@ -20,6 +20,7 @@ from ci.settings import ServerSettings
 
 OWNER, PASSWORD = "sandbox", "a-password"
 ADMIN, LOOP = (OWNER, PASSWORD), ("loop", TOKEN)
+BRANCHES, NAME = "/repos/{owner}/{repo}/branches", "model_training.git"
 ORGS, REPOS, REPO = "/api/v1/orgs", "/api/v1/orgs/mlops/repos", "/api/v1/repos/mlops/model_training"
 
 
@@ -115,6 +116,28 @@ def test_only_the_owner_creates(client: FlaskClient, check: Check, auth: Any, st
     assert client.get(f"{ORGS}/mlops").status_code == 404
 
 
+@pytest.mark.usefixtures("organisation")
+def test_branches_are_listed_as_described(
+    client: FlaskClient, check: Check, settings: ServerSettings, tmp_path: Path
+) -> None:
+    assert client.get(f"{REPO}/branches").status_code == 404
+    client.post(REPOS, json={"name": "model_training"}, auth=ADMIN)
+    assert check(client.get(f"{REPO}/branches"), "get", BRANCHES) == []
+    git(tmp_path, "init", "--quiet", "work")
+    shas = {}
+    for name in ("main", "a/b;c$(d)"):
+        git(tmp_path / "work", "commit", "--quiet", "--allow-empty", "--message", f"On {name}")
+        git(tmp_path / "work", "push", "--quiet", str(settings.git_root / NAME), f"HEAD:refs/heads/{name}")
+        shas[name] = git(tmp_path / "work", "rev-parse", "HEAD")
+    listed = client.get(f"{REPO}/branches")
+    assert {each["name"]: each["commit"]["id"] for each in check(listed, "get", BRANCHES)} == shas
+    assert listed.headers["X-Total-Count"] == "2"
+    pages = [client.get(f"{REPO}/branches?limit=1&page={page}").json for page in (1, 2, 3)]
+    assert [len(page) for page in pages] == [1, 1, 0]
+    assert [*pages[0], *pages[1]] == listed.json
+    assert client.get("/api/v1/repos/other/model_training/branches").status_code == 404
+
+
 def test_without_an_owner_nobody_creates(settings: ServerSettings) -> None:
     client = create_app(dataclasses.replace(settings, admin_user="", admin_password="")).test_client()
     for auth in (ADMIN, ("", ""), None):
@@ -160,14 +183,6 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_whole(tmp_path / "other", "\ud800", 0o600)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_whoever_writes_a_status_is_told_both_logins(client: FlaskClient, settings: ServerSettings) -> None:
-    client.post(ORGS, json={"username": "mlops"}, auth=ADMIN)
-    url = f"{REPO}/statuses/{'1' * 40}"
-    assert "or Basic with" in client.post(url, json={}).json["message"]
-    alone = create_app(dataclasses.replace(settings, git_http=False)).test_client()
-    assert "Basic" not in alone.post(url, json={}).json["message"]
 
 
 def test_without_git_over_http_the_routes_are_not_there(settings: ServerSettings) -> None:

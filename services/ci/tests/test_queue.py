@@ -143,7 +143,7 @@ def test_a_step_gets_exactly_the_environment_of_the_seam(
     env = dict(pairs)
     shell_own = {"PWD", "OLDPWD", "SHLVL", "_"}
     machine = set(settings.machine) | {"PATH"}
-    loop = {"ORGANISATION", "STATUS_TOKEN", "DATA_URL"}
+    loop = {"ORGANISATION", "STATUS_USER", "STATUS_TOKEN", "DATA_URL"}
     of_build = {
         "CI",
         "GIT_COMMIT",

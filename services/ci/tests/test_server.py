@@ -341,7 +341,7 @@ def test_a_status_can_be_posted_while_a_build_runs(
     answer = requests.post(
         f"{server.url}/api/v1/repos/mlops/{NAME}/statuses/main",
         json={"state": "success", "context": "image"},
-        headers={"Authorization": f"token {TOKEN}"},
+        auth=("loop", TOKEN),
         timeout=5,
     )
     assert answer.status_code == 201

@@ -8,7 +8,7 @@ import pytest
 from contract import Check
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
-from workshop import MAKEFILE, ORGANISATION, TOKEN, Repository, git
+from workshop import MAKEFILE, ORGANISATION, TOKEN, Repository, basic, git
 
 from ci.statuses import combine
 
@@ -16,8 +16,8 @@ API = f"/api/v1/repos/{ORGANISATION}/model_training"
 REPOSITORY = "/repos/{owner}/{repo}"
 
 
-def post(client: FlaskClient, sha: str, token: str = f"token {TOKEN}", **body: Any) -> TestResponse:
-    return client.post(f"{API}/statuses/{sha}", json=body, headers={"Authorization": token} if token else {})
+def post(client: FlaskClient, sha: str, login: str = basic("loop", TOKEN), **body: Any) -> TestResponse:
+    return client.post(f"{API}/statuses/{sha}", json=body, headers={"Authorization": login} if login else {})
 
 
 @pytest.fixture
@@ -122,11 +122,18 @@ def test_no_page_is_larger_than_fifty(client: FlaskClient, sha: str, ci: Any) ->
     assert len(client.get(f"{API}/statuses/{sha}?limit=1000").json) == 50
 
 
-@pytest.mark.parametrize("token", ["", "token wrong", "token", TOKEN, "Basic eDp5", "token é"])
-def test_writing_needs_the_token(client: FlaskClient, sha: str, token: str) -> None:
-    answer = post(client, sha, token, state="success")
+WRONG = [
+    *("", TOKEN, "Basic", "Basic é", "Basic !", basic("loop", "wrong"), basic("loop", ""), basic("x", TOKEN)),
+    *(f"token {TOKEN}", f"Bearer {TOKEN}"),  # one way is enough, and Gitea's tokens cannot be chosen
+]
+
+
+@pytest.mark.parametrize("login", WRONG)
+def test_writing_needs_the_login_of_the_loop(client: FlaskClient, sha: str, login: str) -> None:
+    answer = post(client, sha, login, state="success")
     assert answer.status_code == 401
     assert set(answer.json) == {"message", "url"}
+    assert "Basic with the user loop and its password (CI_TOKEN)" in answer.json["message"]
     assert client.get(f"{API}/statuses/{sha}").json == []
 
 
@@ -153,5 +160,5 @@ UNREADABLE = [b"", b"{", b"[]", b'{"state": 5}', b'{"state": "success", "context
 
 @pytest.mark.parametrize("body", UNREADABLE)
 def test_a_body_that_cannot_be_read_is_422(client: FlaskClient, sha: str, body: bytes) -> None:
-    answer = client.post(f"{API}/statuses/{sha}", data=body, headers={"Authorization": f"token {TOKEN}"})
+    answer = client.post(f"{API}/statuses/{sha}", data=body, auth=("loop", TOKEN))
     assert answer.status_code == 422
