@@ -31,6 +31,14 @@ demo: $(SANDBOX) ## Push a harmless commit and watch it being served
 logs: $(SANDBOX) ## Newest log lines: make logs SERVICE=airflow-scheduler
 	@$(SANDBOX) logs "$(SERVICE)"
 
+.PHONY: doctor
+doctor: $(SANDBOX) ## Which link from Git to CI is broken, why, and what mends it
+	@$(SANDBOX) doctor
+
+.PHONY: open
+open: $(SANDBOX) ## Open a page in the browser: make open SERVICE=airflow-api
+	@$(SANDBOX) open "$(SERVICE)"
+
 .PHONY: credentials
 credentials: $(SANDBOX) ## Logins of the services
 	@$(SANDBOX) credentials

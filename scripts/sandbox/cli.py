@@ -1,16 +1,19 @@
 """The `sandbox` command: every verb is a few lines here; the only place that exits."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from sandbox import console, demo, start, trace
+from sandbox import console, demo, doctor, start, trace
 from sandbox.clone import clone_repository
-from sandbox.context import REPOSITORIES, Context
+from sandbox.context import Context
 from sandbox.errors import SandboxError
 from sandbox.locking import only_one
+from sandbox.open_page import find_page, open_page
+from sandbox.settings import REPOSITORIES
 from sandbox.status import describe, show_status
 
 TRACE_SECONDS = 1800.0
@@ -132,6 +135,38 @@ def logs(service: str, follow: bool, lines: int) -> None:
     """The newest log lines of SERVICE, or of every service."""
     for line in Context.load().driver.logs(service, lines, follow):
         console.say(line)
+
+
+@cli.command(name="doctor")
+@output
+def doctor_command(output: str) -> None:
+    """Follow every link from Git to CI and say which is broken, why, and what mends it. Changes nothing.
+
+    Exit code: 0 every link holds, 1 one is broken. Codes: docs/doctor.md.
+    """
+    findings = []
+    for finding in doctor.diagnose():
+        findings.append(finding)
+        if output == "text":
+            doctor.show(finding)
+    if output == "json":
+        console.emit_json([asdict(finding) for finding in findings])
+    else:
+        doctor.show_summary(findings)
+    if any(finding.state == "failed" for finding in findings):
+        sys.exit(1)
+
+
+@cli.command(name="open")
+@click.argument("service", default="")
+@click.option("--print", "only_print", is_flag=True, help="Print the address, open nothing.")
+def open_command(service: str, only_print: bool) -> None:
+    """Open the page of SERVICE in the browser; without it: where the code and its builds are."""
+    page = find_page(Context.load(), service)
+    if only_print:
+        console.say(page.url)
+    else:
+        open_page(page)
 
 
 @cli.command()

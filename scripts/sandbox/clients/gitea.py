@@ -93,6 +93,17 @@ class Gitea:
                 self._http.call("PATCH", f"{path}/{hook['id']}", json=wanted)
             return f"hook of {repository} renewed"
 
+    def push_hook_fault(self, owner: str, repository: str, url: str, secret: str) -> str:
+        """What put_push_hook would change at a repository's hook, or nothing."""
+        wanted = _hook(url, secret)
+        with _explained(self._http.url):
+            hooks = self._http.get(f"/repos/{owner}/{repository}/hooks", limit=50)
+        ours = [hook for hook in hooks if _target(hook) == url]
+        if not ours:
+            return "there is no hook"
+        wrong = dict.fromkeys(part for hook in ours for part in _differences(hook, wanted))
+        return f"its {', '.join(wrong)} must be another" if wrong else ""
+
     def put_protection(self, owner: str, repository: str, check: str) -> bool:
         """Protect the main branch where no rule does: the administrator pushes, others merge what is checked.
 
@@ -124,6 +135,30 @@ class Gitea:
                 return False
             self._http.post(collection, body)
             return True
+
+
+class Login:
+    """One user of a server, by the own password: who Gitea takes it for. Calls raise GiteaError."""
+
+    def __init__(self, url: str, name: str, password: str) -> None:
+        self._http = _login(url, name, password)
+        self._name = name
+
+    def user(self) -> dict[str, Any] | None:
+        """What Gitea says of this user; None: a server without users."""
+        if _refused(self._http):
+            raise GiteaError(
+                f"Gitea refuses the user {self._name} with the password of .env", 401, "Run: make up"
+            )
+        with _explained(self._http.url):
+            found: dict[str, Any] | None = self._http.find("/user")
+            return found
+
+    def rights(self, owner: str, repository: str) -> set[str]:
+        """Those of `admin`, `push`, `pull` that the user has in a repository; none where it is not there."""
+        with _explained(self._http.url):
+            found = self._http.find(f"/repos/{owner}/{repository}") or {}
+        return {right for right, given in (found.get("permissions") or {}).items() if given}
 
 
 def _login(url: str, user: str, password: str) -> Http:
@@ -159,10 +194,14 @@ def _target(hook: dict[str, Any]) -> str:
 
 def _same(hook: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Whether a hook as Gitea shows it, without its secret, is the wanted one."""
-    names = ("url", "content_type")
-    return all(hook[key] == wanted[key] for key in ("active", "events", "branch_filter")) and all(
-        hook["config"].get(name) == wanted["config"][name] for name in names
-    )
+    return not _differences(hook, wanted)
+
+
+def _differences(hook: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """In words, what of a hook as Gitea shows it is not as wanted; its address tells another secret."""
+    parts = [key for key in ("active", "events", "branch_filter") if hook[key] != wanted[key]]
+    told = {"url": "secret", "content_type": "content_type"}
+    return parts + [word for key, word in told.items() if hook["config"].get(key) != wanted["config"][key]]
 
 
 @contextmanager

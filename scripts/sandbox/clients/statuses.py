@@ -13,7 +13,7 @@ class Statuses:
         self.http = Http("commit statuses", url)
 
     def of(self, repository: str, ref: str) -> tuple[str, list[dict[str, Any]]] | None:
-        """The 40-hex commit `ref` means and its statuses, oldest first; None: no such commit."""
+        """The 40-hex commit `ref` means and its newest statuses, oldest first; None: no such commit."""
         base = f"/repos/{ORGANISATION}/{repository}"
         try:
             combined = self.http.find(f"{base}/commits/{ref}/status")
@@ -23,5 +23,6 @@ class Statuses:
             raise
         if not combined or not combined.get("sha"):
             return None
-        rows = self.http.get(f"{base}/statuses/{combined['sha']}", sort="oldest", limit=50)
+        # In spite of its name Gitea's `leastindex` gives the highest first; a page has 50 at most.
+        rows = self.http.get(f"{base}/statuses/{combined['sha']}", sort="leastindex", limit=50)
         return combined["sha"], sorted(rows, key=lambda row: row["id"])
