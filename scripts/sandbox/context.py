@@ -12,9 +12,6 @@ from sandbox.drivers.base import Driver
 from sandbox.endpoints import Endpoints
 from sandbox.settings import ROOT, Settings, create_env_file, load_settings
 
-# The order of the first pushes; the last one starts the first run.
-REPOSITORIES = ("data_preprocessing", "airflow_dags", "model_training")
-
 
 @dataclass(frozen=True)
 class Context:

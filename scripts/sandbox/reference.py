@@ -4,11 +4,11 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sandbox.context import REPOSITORIES, Context
+from sandbox.context import Context
 from sandbox.errors import LoopError
 from sandbox.git import remote_head
 from sandbox.receipt import DAG, Loop
-from sandbox.settings import ROOT
+from sandbox.settings import REPOSITORIES, ROOT
 
 
 def find_loop(context: Context, ref: str) -> Loop:

@@ -24,6 +24,8 @@ from sandbox.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 ORGANISATION = "mlops"
+# The order of the first pushes; the last one starts the first run.
+REPOSITORIES = ("data_preprocessing", "airflow_dags", "model_training")
 GENERATORS = {
     "__generate__": lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32)),
     "__generate_fernet__": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -72,6 +74,7 @@ class Settings:
     api_max_rows: int
     api_keep_models: int
     ci_keep_builds: int
+    ci_keep_days: int
     ci_stage_timeout: int
     log_megabytes: int
     log_files: int

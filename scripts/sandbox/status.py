@@ -3,8 +3,9 @@
 from typing import Any
 
 from sandbox import console
-from sandbox.context import REPOSITORIES, Context
+from sandbox.context import Context
 from sandbox.drivers.base import Service
+from sandbox.settings import REPOSITORIES
 
 
 def describe(context: Context) -> dict[str, Any]:

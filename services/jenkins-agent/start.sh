@@ -7,9 +7,8 @@ set -eu
     umask 077
     mkdir -p "$HOME/.ssh"
     printf '%s\n' "$JENKINS_AGENT_SSH_PUBKEY" > "$HOME/.ssh/authorized_keys"
-    # A session of sshd has none of the container's variables but these.
-    env | grep -E '^(DOCKER_(HOST|TLS_VERIFY|CERT_PATH)|PYTHON_IMAGE|(HTTP|HTTPS|NO)_PROXY|(http|https|no)_proxy|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|PIP_CERT|NODE_EXTRA_CA_CERTS|UV_[A-Z_]+|LANG)=' \
-        > "$HOME/.ssh/environment" || true
+    # A session of sshd has none of the container's variables; these are the container's own affair.
+    env | grep -Ev '^(HOME|HOSTNAME|PWD|OLDPWD|SHLVL|_|JENKINS_AGENT_SSH_PUBKEY)=' > "$HOME/.ssh/environment"
     key=/var/lib/jenkins-agent/ssh_host_ed25519_key
     [ -f "$key" ] || ssh-keygen -q -t ed25519 -N '' -f "$key"
 )

@@ -22,6 +22,7 @@ FIGURES = pytest.StashKey[Figures]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--driver", choices=["embedded", "docker"], default="embedded")
+    parser.addoption("--override", help="Compose file of other images; default: the stand-ins'")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -153,9 +154,9 @@ def machine(root: Path, request: pytest.FixtureRequest) -> Machine:
     """The driver under test; for docker with stand-ins for the images that cannot be pulled here."""
     if request.config.getoption("--driver") == "embedded":
         return Embedded()
-    override = root / "build" / "stand-ins.yaml"
+    override = Path(request.config.getoption("--override") or root / "build" / "stand-ins.yaml")
     assert override.exists(), "Run: make test-docker"
-    return Docker(str(override))
+    return Docker(str(override.absolute()))
 
 
 @pytest.fixture(scope="session")

@@ -165,29 +165,6 @@ def test_bad_raw_data_stops_at_data_and_names_column_and_rule(sandbox, clone):
     assert sandbox.trace(work.push("Use the good file again"))["state"] == "passed"
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (None, "no Jenkinsfile"),
-        ("pipeline {\n    agent any\n    stages {\n", "line"),
-        (
-            "pipeline {\n    agent any\n    stages {\n        stage('x') {\n            script { foo() }\n",
-            "script",
-        ),
-    ],
-    ids=["none", "broken", "unsupported"],
-)
-def test_a_bad_jenkinsfile_is_red_with_its_reason(request, sandbox, clone, content, reason):
-    work = clone("model_training")
-    if content is None:
-        (work.folder / "Jenkinsfile").unlink()
-    else:
-        (work.folder / "Jenkinsfile").write_text(content)
-    receipt = sandbox.trace(work.push("Spoil the Jenkinsfile", branch=f"spoiled-{request.node.callspec.id}"))
-    assert receipt["state"] == "failed"
-    assert reason.lower() in detail(receipt, "ci").lower()
-
-
 def test_up_on_a_running_stack_restarts_nothing(sandbox, figures):
     def running():
         """Process or container of each service, with its start where the detail tells that."""

@@ -18,7 +18,10 @@ from composerules import COMPLETED, HEALTHY, ONE_SHOTS, OURS, RULES
 
 # What the driver adds to .env (docs/architecture.md, seam 9).
 HASHES = ("TAG_", "CONFIGURATION_")  # of what an image is made of, of mounted files
-DERIVED = {"LOOP_ENV_FILE", "CA_FILE", "JENKINS_AGENT_PUBLIC_KEY"}
+DERIVED = {
+    *("LOOP_ENV_FILE", "CA_FILE", "JENKINS_AGENT_PUBLIC_KEY"),
+    *("ORGANISATION", "REPOSITORIES", "CI_HOOK_URL"),
+}
 MAY_BE_EMPTY = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "MODEL_NAME"}
 LAYERS = ("storage", "scm", "ci", "tracking", "pipelines", "serving", "monitoring", "extras")
 
@@ -191,14 +194,6 @@ def test_a_cards_login_names_a_setting_and_its_address_is_published(root, stack)
         assert not card["login"] or re.search(rf"^{card['login'].split()[1]}=", example, re.MULTILINE), name
         assert bool(card["url"]) == bool(block.get("ports")), name
         assert not card["url"] or VARIABLE.search(card["url"])[0] in " ".join(block["ports"]), name
-
-
-def test_jenkins_plugins_are_pinned_and_its_files_are_yaml(root):
-    plugins = (root / "jenkins/plugins.txt").read_text().split()
-    assert plugins == sorted(plugins, key=lambda line: line.split(":"))
-    assert [line for line in plugins if not re.fullmatch(r"[\w-]+:[\w.-]+", line)] == []
-    for path in (root / "jenkins/casc").glob("*.yaml"):
-        assert yaml.safe_load(path.read_text()), path
 
 
 def scratch_env(stack: Stack, folder: Path) -> Path:

@@ -16,6 +16,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "docs/tour.md",
     "docs/docker.md",
+    "docs/doctor.md",
     "docs/architecture.md",
     "docs/decisions.md",
 ]

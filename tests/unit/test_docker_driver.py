@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from docker.errors import DockerException, ImageNotFound
 
 from sandbox.compose import FOLDER, PROJECT
 from sandbox.drivers import engine, images
@@ -181,3 +182,37 @@ def test_loop_env_as_raw_lines_refuses_a_line_break():
 
 def test_every_port_of_the_driver_is_a_setting(settings):
     assert len(settings.ports(DockerDriver.ports)) == len(DockerDriver.ports)
+
+
+def an_engine(has, reaches):
+    """An engine with these images, whose registries have those."""
+
+    def get(image):
+        if image not in has:
+            raise ImageNotFound(image)
+
+    def get_registry_data(image):
+        if image not in reaches:
+            raise DockerException("no such host")
+
+    return SimpleNamespace(images=SimpleNamespace(get=get, get_registry_data=get_registry_data))
+
+
+def test_docker_is_no_choice_where_its_images_cannot_be_had():
+    names = images.upstream_images("")
+    assert any(name.startswith("gitea/gitea:") for name in names)
+    assert not [name for name in names if "$" in name]
+    assert engine.unreachable_image(an_engine(has=names, reaches=[]), "") == ""
+    assert engine.unreachable_image(an_engine(has=names[1:], reaches=[]), "") == names[0]
+    assert engine.unreachable_image(an_engine(has=[], reaches=names), "") == ""
+
+
+def test_images_of_an_override_count_and_absent_services_do_not(tmp_path):
+    override = tmp_path / "mine.yaml"
+    override.write_text(
+        "services: {gitea: {image: 'mine/gitea:1'}, grafana: {profiles: [absent]}, mysql: {mem_limit: 1g}}"
+    )
+    names = images.upstream_images(str(override))
+    assert "mine/gitea:1" in names
+    assert not [name for name in names if name.startswith(("gitea/", "grafana/"))]
+    assert [name for name in names if name.startswith("mysql:")]

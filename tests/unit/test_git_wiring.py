@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from sandbox.clients.gitea import BRANCHES, GiteaError
-from sandbox.context import REPOSITORIES
+from sandbox.settings import REPOSITORIES
 from sandbox.steps import git_wiring
-from sandbox.steps.git_wiring import Secrets
+from sandbox.steps.git_wiring import Wiring
 
-SECRETS = Secrets("owner's", "bot's", "signs")
+WIRING = Wiring("http://jenkins:8080/generic-webhook-trigger/invoke", "owner's", "bot's", "signs")
 FIRST = REPOSITORIES[0]
 Answer = tuple[int, Any]
 
@@ -24,7 +24,7 @@ class FakeGitea(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.passwords = {"sandbox": SECRETS.admin_password}
+        self.passwords = {"sandbox": WIRING.admin_password}
         self.rights: dict[str, Any] = {}
         self.writers: dict[str, str] = {}
         self.hooks: dict[str, list[dict[str, Any]]] = {name: [] for name in REPOSITORIES}
@@ -101,7 +101,7 @@ def server(serve) -> FakeGitea:
 
 
 def test_the_first_time_everything_is_made(server):
-    said = git_wiring.prepare(server.url, SECRETS)
+    said = git_wiring.prepare(server.url, WIRING)
     assert said.startswith("user loop, loop in ")
     assert [len(rows) for rows in (*server.hooks.values(), *server.rules.values())] == [1] * 6
     assert set(server.writers.values()) == {"write"}
@@ -110,15 +110,15 @@ def test_the_first_time_everything_is_made(server):
 
 
 def test_a_second_time_writes_nothing(server):
-    git_wiring.prepare(server.url, SECRETS)
+    git_wiring.prepare(server.url, WIRING)
     server.seen.clear()
-    assert git_wiring.prepare(server.url, SECRETS) == ""
+    assert git_wiring.prepare(server.url, WIRING) == ""
     assert server.writes() == []
 
 
 def test_every_request_is_one_that_gitea_describes(server, operation):
-    git_wiring.prepare(server.url, SECRETS)
-    git_wiring.prepare(server.url, replace(SECRETS, loop_password="new", webhook_secret="new"))
+    git_wiring.prepare(server.url, WIRING)
+    git_wiring.prepare(server.url, replace(WIRING, loop_password="new", webhook_secret="new"))
     assert {operation(request) for request in server.seen} == {
         *("userGetCurrent", "userGet", "adminCreateUser", "adminEditUser"),
         *("repoCheckCollaborator", "repoAddCollaborator", "repoListHooks", "repoCreateHook", "repoEditHook"),
@@ -127,9 +127,9 @@ def test_every_request_is_one_that_gitea_describes(server, operation):
 
 
 def test_a_hook_is_signed_and_gets_branches_but_no_tags(server):
-    git_wiring.prepare(server.url, SECRETS)
+    git_wiring.prepare(server.url, WIRING)
     hook = server.hooks[FIRST][0]
-    assert hook["config"]["secret"] == SECRETS.webhook_secret
+    assert hook["config"]["secret"] == WIRING.webhook_secret
     assert (hook["events"], hook["active"], hook["branch_filter"]) == (["push"], True, BRANCHES)
     # Gitea takes these as no filter at all: tags would come through.
     assert hook["branch_filter"] not in ("", "*", "**")
@@ -139,8 +139,8 @@ def test_a_hook_is_signed_and_gets_branches_but_no_tags(server):
 
 
 def test_another_webhook_secret_renews_the_hooks_in_place(server):
-    git_wiring.prepare(server.url, SECRETS)
-    changed = replace(SECRETS, webhook_secret="other")
+    git_wiring.prepare(server.url, WIRING)
+    changed = replace(WIRING, webhook_secret="other")
     said = git_wiring.prepare(server.url, changed)
     assert said == ", ".join(f"hook of {name} renewed" for name in REPOSITORIES)
     assert [row["config"]["secret"] for rows in server.hooks.values() for row in rows] == ["other"] * 3
@@ -151,22 +151,22 @@ def test_another_webhook_secret_renews_the_hooks_in_place(server):
     "change", [{"active": False}, {"branch_filter": "*"}, {"events": ["push", "create"]}]
 )
 def test_an_altered_hook_is_put_right(server, change):
-    git_wiring.prepare(server.url, SECRETS)
+    git_wiring.prepare(server.url, WIRING)
     server.hooks[FIRST][0].update(change)
-    assert git_wiring.prepare(server.url, SECRETS) == f"hook of {FIRST} renewed"
+    assert git_wiring.prepare(server.url, WIRING) == f"hook of {FIRST} renewed"
 
 
 def test_a_hook_of_somebody_else_stays(server):
     theirs = {"id": 1, "config": {"url": "http://chat/", "content_type": "json"}}
     server.hooks[FIRST].append(dict(theirs))
-    git_wiring.prepare(server.url, SECRETS)
+    git_wiring.prepare(server.url, WIRING)
     assert server.hooks[FIRST][0] == theirs
     assert len(server.hooks[FIRST]) == 2
 
 
 def test_another_password_of_the_user_is_given_without_the_old_one(server):
-    git_wiring.prepare(server.url, SECRETS)
-    changed = replace(SECRETS, loop_password="another")
+    git_wiring.prepare(server.url, WIRING)
+    changed = replace(WIRING, loop_password="another")
     assert git_wiring.prepare(server.url, changed) == "password of loop"
     assert server.passwords["loop"] == "another"
     assert not server.rights["admin"]
@@ -174,7 +174,7 @@ def test_another_password_of_the_user_is_given_without_the_old_one(server):
 
 
 def test_main_is_pushed_to_by_the_owner_alone_and_needs_ci(server):
-    git_wiring.prepare(server.url, SECRETS)
+    git_wiring.prepare(server.url, WIRING)
     rule = server.rules[FIRST][0]
     assert rule["rule_name"] == "main"
     assert rule["enable_push"]
@@ -185,14 +185,14 @@ def test_main_is_pushed_to_by_the_owner_alone_and_needs_ci(server):
 
 
 def test_a_changed_protection_stays(server):
-    git_wiring.prepare(server.url, SECRETS)
+    git_wiring.prepare(server.url, WIRING)
     server.rules[FIRST][0]["enable_push"] = False
-    assert git_wiring.prepare(server.url, SECRETS) == ""
+    assert git_wiring.prepare(server.url, WIRING) == ""
     assert not server.rules[FIRST][0]["enable_push"]
 
 
 def test_a_wrong_password_of_the_owner_is_said_and_no_secret_is_shown(server):
-    wrong = replace(SECRETS, admin_password="wrong")
+    wrong = replace(WIRING, admin_password="wrong")
     with pytest.raises(GiteaError, match=r"^B21 ") as caught:
         git_wiring.prepare(server.url, wrong)
     assert "wrong" not in str(caught.value)

@@ -133,8 +133,10 @@ class FakeEngine:
 
 def in_engine(monkeypatch: pytest.MonkeyPatch, settings: Any, server: FakeGitea, engine: FakeEngine) -> str:
     port, project = server.server_address[1], "mine"
+    status = SimpleNamespace(outside=f"http://127.0.0.1:{port}/api/v1")
     context = SimpleNamespace(
-        settings=SimpleNamespace(gitea_port=port, gitea_admin_password=PASSWORD, compose_project_name=project)
+        settings=SimpleNamespace(gitea_admin_password=PASSWORD, compose_project_name=project),
+        endpoints=SimpleNamespace(status=status),
     )
     assert all(hasattr(settings, name) for name in vars(context.settings))
     monkeypatch.setattr(gitea_admin, "connect", lambda: engine)

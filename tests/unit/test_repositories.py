@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.clients.gitea import Gitea, GiteaAway, GiteaError
-from sandbox.context import REPOSITORIES
+from sandbox.settings import REPOSITORIES
 from sandbox.steps import repositories
 
 PASSWORD = "näive:pass word"

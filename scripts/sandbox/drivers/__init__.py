@@ -6,8 +6,8 @@ from sandbox.drivers.embedded import EmbeddedDriver
 from sandbox.errors import MachineError, SettingsError
 from sandbox.settings import Settings, save_setting
 
-# The first choice is the one whose loop is whole: docker's Gitea and Jenkins start, but are not wired yet.
-DRIVERS: dict[str, type[Driver]] = {"embedded": EmbeddedDriver, "docker": DockerDriver}
+# In the order of choice.
+DRIVERS: dict[str, type[Driver]] = {"docker": DockerDriver, "embedded": EmbeddedDriver}
 
 
 def load_driver(settings: Settings) -> Driver:

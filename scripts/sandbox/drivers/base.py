@@ -63,7 +63,7 @@ class Driver(ABC):
 
     @abstractmethod
     def probe(self) -> Probe:
-        """Whether it can run here."""
+        """Whether it can be chosen here: what it runs on answers, what it starts from can be had."""
 
     @abstractmethod
     def prepare(self) -> None:

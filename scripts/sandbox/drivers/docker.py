@@ -18,17 +18,18 @@ from sandbox.drivers.environment_files import render_dotenv, render_raw
 from sandbox.drivers.images import build_missing, image_tags, own_tags, publish_base
 from sandbox.endpoints import docker_endpoints
 from sandbox.errors import MachineError, ServiceError
-from sandbox.settings import ROOT, Settings, ssh_public_key, write_private
+from sandbox.settings import ORGANISATION, REPOSITORIES, ROOT, Settings, ssh_public_key, write_private
 
 STATE = ROOT / ".sandbox-docker"
 # What is started before the rest, and what bootstrap may do then.
 PHASES = (
     (("mysql", "minio", "registry", "engine"), ("registry", "mysql", "minio")),
-    (("gitea",), ("gitea", "git")),
+    (("gitea",), ("gitea",)),
+    (("jenkins-agent", "jenkins"), ("jenkins", "git")),  # first commits are pushed when their hooks are there
 )
 WAIT_SECONDS = 300  # for one phase to be healthy
 # The folders of mounted configuration: their digests are labels of the containers that read them.
-MOUNTED = {"PROMETHEUS": "prometheus", "GRAFANA": "grafana", "JENKINS": "jenkins/casc"}
+MOUNTED = {"PROMETHEUS": "prometheus", "GRAFANA": "grafana", "JENKINS": "jenkins"}
 CA_IN_CONTAINERS = "/etc/sandbox/ca.pem"
 CA_VARIABLES = (
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
@@ -83,6 +84,8 @@ class DockerDriver(Driver):
             return Probe(False, str(error).splitlines()[0])
         if not (plugin := docker_plugin("compose")):
             return Probe(False, f"Docker {version} answers, but has no Compose plugin")
+        if image := engine.unreachable_image(self.engine, self.settings.compose_override):
+            return Probe(False, f"Docker {version} answers, but cannot have images such as {image}")
         return Probe(True, f"Docker {version} and Compose {plugin} answer")
 
     @explained()
@@ -98,15 +101,14 @@ class DockerDriver(Driver):
     def start(self) -> Iterator[Ready]:
         write_private(STATE / "project", self.compose.project)  # by which a lost .env is made again
         for services, provided in PHASES:
-            changed = self._up(services)
+            there = tuple(name for name in services if name in self.compose.services)
+            changed = bool(there) and self._up(there)
             for name in provided:
                 if name == "registry":
                     self._publish_base()
-                yield Ready(name, changed)
-        changed = self._up(())
-        if "jenkins" in self.compose.services:  # where services/ci stands for it, hooks are its own
-            yield Ready("jenkins", changed)
-        yield Ready("everything", changed)
+                if name != "jenkins" or name in there:  # where services/ci stands for it, hooks are its own
+                    yield Ready(name, changed)
+        yield Ready("everything", self._up(()))
         self._forget_old_images()
 
     @explained()
@@ -223,6 +225,9 @@ class DockerDriver(Driver):
             "LOOP_ENV_TEXT": render_dotenv(self.endpoints.loop_env(self.settings)),
             "JENKINS_AGENT_PUBLIC_KEY": ssh_public_key(self.settings.jenkins_agent_key),
             "CA_FILE": bundle or "/dev/null",
+            "ORGANISATION": ORGANISATION,
+            "REPOSITORIES": " ".join(REPOSITORIES),
+            "CI_HOOK_URL": self.endpoints.hook_url,
         }
         trusted = dict.fromkeys(CA_VARIABLES, CA_IN_CONTAINERS) if bundle else {}
         files = {f"CONFIGURATION_{name}": _digest(ROOT / folder) for name, folder in MOUNTED.items()}

@@ -12,7 +12,7 @@ from docker.errors import DockerException
 
 from sandbox import console
 from sandbox.compose import FOLDER, PROJECT, Compose, docker_plugin, manifest
-from sandbox.drivers.images import missing_images, own_tags
+from sandbox.drivers.images import has_image, missing_images, own_tags, upstream_images
 from sandbox.errors import MachineError
 from sandbox.settings import ROOT, Settings
 
@@ -123,6 +123,13 @@ def _check_other_names(engine: DockerClient, project: str) -> None:
                 f"P22 This clone's services still run under the name {name}.",
                 f"Put COMPOSE_PROJECT_NAME={name} back into .env, or end them: docker compose -p {name} down",
             )
+
+
+def unreachable_image(engine: DockerClient, override: str) -> str:
+    """The first image that the engine does not have, if it cannot fetch it either; else empty."""
+    missing = (image for image in upstream_images(override) if not has_image(engine, image))
+    first = next(missing, "")
+    return "" if not first or _in_registry(engine, first) else first
 
 
 def fetch_images(engine: DockerClient, compose: Compose) -> None:

@@ -28,15 +28,31 @@ SOURCES = {
 }
 BASE, BASE_TAG = "base/python", "sandbox"  # the PYTHON_IMAGE of builds in the engine
 REGISTRY_HINT = "Run: make logs SERVICE=registry"
-NOT_IN_IMAGES = {"tests", "casc", "__pycache__", ".venv", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
+MOUNTED = {"casc", "jobs", "init.groovy.d"}  # of jenkins/: read where they lie
+NOT_IN_IMAGES = MOUNTED | {"tests", "__pycache__", ".venv", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
 DIGITS = 12
 
 
 def image_tags(override: str) -> dict[str, str]:
     """`TAG_<SERVICE>` of every image of ours: another one where its sources or its build block are others."""
-    layers = [*sorted((ROOT / "compose").glob("compose.*.yaml")), *([Path(override)] if override else [])]
-    blocks = [_services(path) for path in layers]
+    blocks = _blocks(override)
     return {f"TAG_{name.upper().replace('-', '_')}": _digest(name, blocks) for name in SOURCES}
+
+
+def upstream_images(override: str) -> list[str]:
+    """The images of others that the Compose files name, as far as they are written out."""
+    services: dict[str, dict[str, Any]] = {}
+    for block in _blocks(override):
+        for name, part in block.items():
+            services[name] = services.get(name, {}) | part
+    images = [str(part.get("image", "$")) for part in services.values() if "profiles" not in part]
+    return [image for image in images if "$" not in image]
+
+
+def _blocks(override: str) -> list[dict[str, Any]]:
+    """The services of every layer, and of the user's own file."""
+    layers = [*sorted((ROOT / "compose").glob("compose.*.yaml")), *([Path(override)] if override else [])]
+    return [_services(path) for path in layers]
 
 
 def _digest(name: str, blocks: list[dict[str, Any]]) -> str:
@@ -76,7 +92,7 @@ def missing_images(engine: DockerClient, services: dict[str, dict[str, Any]]) ->
     wanted: dict[str, list[str]] = {}
     for name, block in services.items():
         wanted.setdefault(block["image"], []).append(name)
-    return {image: names for image, names in wanted.items() if not _has(engine, image)}
+    return {image: names for image, names in wanted.items() if not has_image(engine, image)}
 
 
 def build_missing(engine: DockerClient, compose: Compose) -> None:
@@ -118,7 +134,7 @@ def own_tags(engine: DockerClient, project: str) -> dict[str, int]:
     return {tag: size for tag, size in tags if tag.rpartition(":")[0] in ours}
 
 
-def _has(engine: DockerClient, image: str) -> bool:
+def has_image(engine: DockerClient, image: str) -> bool:
     try:
         engine.images.get(image)
     except ImageNotFound:

@@ -3,9 +3,10 @@
 import shlex
 from pathlib import Path
 
-from sandbox.context import REPOSITORIES, Context
+from sandbox.context import Context
 from sandbox.drivers.processes import executable
 from sandbox.git import git
+from sandbox.settings import REPOSITORIES
 
 
 def run(context: Context) -> str:

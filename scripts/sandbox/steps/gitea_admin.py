@@ -34,7 +34,7 @@ Run = Callable[[Sequence[str], str], str]
 def run(context: Context) -> str:
     """Make the administrator or give it the password; says which, or nothing."""
     settings = context.settings
-    url = f"http://127.0.0.1:{settings.gitea_port}/api/v1"
+    url = context.endpoints.status.outside
     return prepare(url, settings.gitea_admin_password, partial(_execute, settings.compose_project_name))
 
 

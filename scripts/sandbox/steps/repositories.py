@@ -4,15 +4,15 @@ from collections.abc import Callable
 from functools import partial
 
 from sandbox.clients.gitea import Gitea, GiteaAway
-from sandbox.context import REPOSITORIES, Context
-from sandbox.settings import ORGANISATION
+from sandbox.context import Context
+from sandbox.settings import ORGANISATION, REPOSITORIES
 from sandbox.wait import PATIENCE, patiently
 
 
 def run(context: Context) -> str:
     """Make what is missing; says what that was, or nothing."""
     settings = context.settings
-    return prepare(f"http://127.0.0.1:{settings.gitea_port}/api/v1", settings.gitea_admin_password)
+    return prepare(context.endpoints.status.outside, settings.gitea_admin_password)
 
 
 def prepare(url: str, admin_password: str, patience: float = PATIENCE) -> str:

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from sandbox.context import REPOSITORIES, Context
+from sandbox.context import Context
 from sandbox.git import IDENTITY, git, remote_head
-from sandbox.settings import ROOT
+from sandbox.settings import REPOSITORIES, ROOT
 
 DATE = "2026-01-01T00:00:00+0000"  # fixed, so that equal content is an equal commit on every machine
 STARTS_THE_FIRST_RUN = "model_training"
