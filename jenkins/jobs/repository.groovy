@@ -1,9 +1,9 @@
 // One job for each repository: it builds a pushed commit by the Jenkinsfile in it.
 def address = System.getenv('GIT_URL')
 
-System.getenv('REPOSITORIES').split(' ').each { name ->
-    pipelineJob(name) {
-        description("Builds every push to ${name}. To build a commit again: Build with Parameters.")
+System.getenv('REPOSITORIES').split(' ').each { repository ->
+    pipelineJob(repository) {
+        description("Builds every push to ${repository}. To build a commit again: Build with Parameters.")
         parameters {
             stringParam { name('COMMIT'); defaultValue(''); description('The commit to build, 40 hex digits'); trim(true) }
             stringParam('BRANCH_NAME', 'main', 'The branch that it was pushed to; only main is deployed')
@@ -25,7 +25,7 @@ System.getenv('REPOSITORIES').split(' ').each { name ->
                                 regexpFilter('^refs/heads/')
                             }
                         }
-                        token(name)
+                        token(repository)
                         // Branches only, and no deletions: those come with a commit of zeros.
                         regexpFilterText('$REF $COMMIT')
                         regexpFilterExpression('^refs/heads/\\S+ (?!0{40})[0-9a-f]{40}$')
@@ -42,7 +42,7 @@ System.getenv('REPOSITORIES').split(' ').each { name ->
                 scm {
                     git {
                         remote {
-                            url("${address}/${name}.git")
+                            url("${address}/${repository}.git")
                             credentials('gitea')
                             // The commit itself, wherever its branch is by now.
                             refspec('+${COMMIT}:refs/remotes/origin/pushed')
