@@ -49,7 +49,7 @@ class Statuses {
     static final int LONGEST = 250 // characters of a description; Gitea keeps 255
     static final int PAUSE = 3000 // milliseconds between two tries
     static final int PATIENCE = 20 * 60 * 1000 // milliseconds until a status is given up
-    final sender = Executors.newSingleThreadExecutor { work -> new Thread(work, 'commit statuses').tap { daemon = true } }
+    final sender = Executors.newSingleThreadExecutor { work -> new Thread(work, 'commit statuses') }
 
     void set(Subject subject, String state, String description, String page) {
         if (subject) sender.submit { send(subject, state, description, page) }
