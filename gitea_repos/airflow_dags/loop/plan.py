@@ -48,7 +48,10 @@ def plan(run: Run) -> Outcome:
 
 def promotion(run: Run) -> str:
     """`no`, `manual` or `auto`: what `promote` is to do."""
-    return "no" if run.conf.get("promote") is False else run.settings.promotion
+    asked = run.conf.get("promote")
+    if asked is False:
+        return "no"
+    return "manual" if asked == "manual" else run.settings.promotion
 
 
 def insists(run: Run) -> bool:

@@ -129,7 +129,8 @@ def test_an_absent_repository_is_tried_again(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("commits")
-def test_promotion_follows_the_setting_unless_conf_says_no(run: Run) -> None:
+def test_promotion_follows_the_setting_unless_conf_says_otherwise(run: Run) -> None:
+    assert plan(with_conf(run, promote="manual")).values["promote"] == "manual"
     manual = replace(run, settings=replace(run.settings, promotion="manual"))
     assert plan(manual).values["promote"] == "manual"
     assert plan(with_conf(manual, promote=False)).values["promote"] == "no"

@@ -1,7 +1,7 @@
 """Reader of the subset of declarative pipelines that CI runs.
 
     pipeline {
-        agent any                                   // or: agent { label 'x' }
+        agent any                                   // or { label 'x' }, or { node { label 'x'; retries 2 } }
         options {
             timeout(time: 30, unit: 'MINUTES')      // SECONDS MINUTES HOURS DAYS
             buildDiscarder(logRotator(numToKeepStr: '20'))
@@ -71,10 +71,14 @@ class _Parser(Reader):
         del found["agent"]
         return Pipeline(**found)
 
-    def agent(self) -> str:
+    def agent(self) -> None:
+        """Read and not kept: here is one machine, and a build that it loses is run again by itself."""
+        label = {"label": lambda: self.text("label")}
+        retries = {"retries": lambda: self.call(_=int)}
         if self.at("{"):
-            return self.sections({"label": lambda: self.text("label")}).get("label", "")
-        return self.expect("any").text
+            self.sections({**label, "node": lambda: self.sections({**label, **retries})})
+        else:
+            self.expect("any")
 
     def environment(self) -> dict[str, str]:
         values: dict[str, str] = {}

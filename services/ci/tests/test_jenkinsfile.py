@@ -65,6 +65,11 @@ pipeline {
 """
 
 
+@pytest.mark.parametrize("agent", ["any", "{ label 'x' }", "{ node { label 'x'; retries 2 } }"])
+def test_an_agent_is_read_in_each_of_its_forms(agent: str) -> None:
+    assert parse(WHOLE.replace("{ label 'python' }", agent)) == parse(WHOLE)
+
+
 def steps(text: str) -> str:
     return (
         "pipeline {\n agent any\n stages {\n  stage('a') {\n   steps {\n    " + text + "\n   }\n  }\n }\n}\n"
@@ -170,7 +175,7 @@ STAGE = "stage('a') { steps { sh 'x' } }"
         ("pipeline { agent any }", "no 'stages' section"),
         (f"pipeline {{ stages {{ {STAGE} }} }}", "no 'agent' section"),
         ("pipeline { agent none\n stages { } }", "found 'none'; supported here: any"),
-        ("pipeline { agent { docker 'x' } }", "found 'docker'; supported here: label"),
+        ("pipeline { agent { docker 'x' } }", "found 'docker'; supported here: label, node"),
         ("pipeline {\n agent any\n stages { }\n}", "line 3: there are no stages"),
         (
             f"pipeline {{\n agent any\n stages {{ {STAGE} {STAGE} }}\n}}",
