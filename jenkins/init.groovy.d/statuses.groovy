@@ -18,6 +18,7 @@ import org.jenkinsci.plugins.workflow.actions.ErrorAction
 import org.jenkinsci.plugins.workflow.actions.LabelAction
 import org.jenkinsci.plugins.workflow.actions.ThreadNameAction
 import org.jenkinsci.plugins.workflow.flow.GraphListener
+import org.jenkinsci.plugins.workflow.graph.BlockEndNode
 import org.jenkinsci.plugins.workflow.graph.FlowNode
 import org.jenkinsci.plugins.workflow.graphanalysis.DepthFirstScanner
 import org.jenkinsci.plugins.workflow.job.WorkflowRun
@@ -95,6 +96,8 @@ class Statuses {
 /** Why a build failed: the stage and the first error in it; without a stage, the log's own words. */
 class Verdict {
     static final String ITSELF = 'Declarative: '
+    static final String TIMESTAMP = /^\[[^\]]*\] /
+    static final int LINES = 200 // from the end of a log
 
     static String of(Run run) {
         def error = run instanceof WorkflowRun && run.execution ? firstError(run) : null
@@ -107,7 +110,9 @@ class Verdict {
     }
 
     private static String stageOf(FlowNode node) {
-        def label = ([node] + node.enclosingBlocks).findResult {
+        // An error that is of no step alone stands at the end of its block.
+        def block = node instanceof BlockEndNode ? node.startNode : node
+        def label = ([block] + block.enclosingBlocks).findResult {
             it.getAction(ThreadNameAction) ? null : it.getAction(LabelAction)?.displayName
         }
         if (!label) return ''
@@ -121,8 +126,8 @@ class Verdict {
     }
 
     private static String loggedReason(Run run) {
-        def lines = run.getLog(200)*.trim()
-        if (lines.any { it.contains('Unable to find Jenkinsfile') }) return 'There is no Jenkinsfile; add one at the top of the repository.'
+        def lines = run.getLog(LINES)*.replaceFirst(TIMESTAMP, '')
+        if (lines.any { it ==~ /ERROR: .*Jenkinsfile not found/ }) return 'There is no Jenkinsfile; add one at the top of the repository.'
         lines.find { it.startsWith('WorkflowScript:') } ?: lines.reverse().find { it.startsWith('ERROR: ') } ?: "ended ${run.result}"
     }
 }
