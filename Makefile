@@ -27,6 +27,22 @@ trace: $(SANDBOX) ## Receipt of the newest loop, live: make trace REF=<commit>
 demo: $(SANDBOX) ## Push a harmless commit and watch it being served
 	@$(SANDBOX) demo
 
+.PHONY: run
+run: $(SANDBOX) ## The loop by hand: make run CODE=<commit> DATA=<data version> NO_PROMOTE=1 DRY_RUN=1
+	@$(SANDBOX) run --code "$(CODE)" --data "$(DATA)" $(if $(NO_PROMOTE),--no-promote) $(if $(DRY_RUN),--dry-run)
+
+.PHONY: data-push
+data-push: $(SANDBOX) ## New raw data, and the loop with them: make data-push FILE=iris.csv
+	@$(SANDBOX) data push "$(FILE)"
+
+.PHONY: promote
+promote: $(SANDBOX) ## Serve a registered version: make promote VERSION=3
+	@$(SANDBOX) promote "$(VERSION)" --model "$(MODEL)"
+
+.PHONY: rollback
+rollback: $(SANDBOX) ## Serve the version before, or VERSION, again
+	@$(SANDBOX) rollback "$(VERSION)" --model "$(MODEL)"
+
 .PHONY: logs
 logs: $(SANDBOX) ## Newest log lines: make logs SERVICE=airflow-scheduler
 	@$(SANDBOX) logs "$(SERVICE)"

@@ -7,16 +7,19 @@ from typing import Any
 
 import click
 
-from sandbox import console, demo, doctor, start, trace
+from sandbox import by_hand, console, data_push, demo, doctor, promotion, run_by_hand, start, trace
 from sandbox.clone import clone_repository
 from sandbox.context import Context
 from sandbox.errors import SandboxError
 from sandbox.locking import only_one
 from sandbox.open_page import find_page, open_page
+from sandbox.receipt import DAG, Receipt
+from sandbox.reference import VERSION
 from sandbox.settings import REPOSITORIES
 from sandbox.status import describe, show_status
 
 TRACE_SECONDS = 1800.0
+REASONS = ("manual", "data", "drift", "schedule")  # docs/architecture.md, seam 8; a push has its own way
 
 output = click.option(
     "-o",
@@ -25,6 +28,20 @@ output = click.option(
     default="text",
     help="Text for people, JSON for machines.",
 )
+timeout = click.option(
+    "--timeout",
+    default=TRACE_SECONDS,
+    type=click.FloatRange(min=0, max=86400),
+    show_default=True,
+    help="Longest wait in seconds.",
+)
+model = click.option("--model", default="", help="Registered model; without it: the served one.")
+
+
+def _model_version(_: click.Context, __: click.Parameter, value: str) -> str:
+    if value and not VERSION.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no model version: 3 or iris/3 is one.")
+    return value
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -97,13 +114,7 @@ def clone(repository: str, folder: Path | None) -> None:
 @cli.command(name="trace")
 @click.argument("ref", default="")
 @click.option("--wait", is_flag=True, help="Follow live until the loop has ended.")
-@click.option(
-    "--timeout",
-    default=TRACE_SECONDS,
-    type=click.FloatRange(min=0, max=86400),
-    show_default=True,
-    help="Longest wait in seconds.",
-)
+@timeout
 @output
 def trace_command(ref: str, wait: bool, timeout: float, output: str) -> None:
     """The receipt of a loop. REF: commit, tag, model version, run id; without it: the newest.
@@ -111,12 +122,81 @@ def trace_command(ref: str, wait: bool, timeout: float, output: str) -> None:
     Exit code: 0 passed, 1 failed or rejected, 3 waiting for a promotion.
     """
     context = Context.load()
-    receipt = trace.follow(context, ref, timeout) if wait else trace.trace(context, ref)
+    _end_with(trace.follow(context, ref, timeout) if wait else trace.trace(context, ref), output)
+
+
+def _end_with(receipt: Receipt, output: str) -> None:
+    """Show a receipt and exit as it ended."""
     if output == "json":
         console.emit_json(receipt.as_json())
     else:
         trace.show_receipt(receipt)
     sys.exit(trace.exit_code(receipt))
+
+
+@cli.command(name="run")
+@click.option(
+    "--code", default="", help="Commit, CV_ tag or model version; without it: the newest green one."
+)
+@click.option("--data", default="", help="Data version or DV_ tag; without it: made from the raw data.")
+@click.option("--reason", type=click.Choice(REASONS), default="manual", show_default=True)
+@click.option("--no-promote", is_flag=True, help="Train, judge and register; the champion stays.")
+@click.option("--dry-run", is_flag=True, help="Check and show what would be started, start nothing.")
+@timeout
+@output
+def run_command(
+    code: str, data: str, reason: str, no_promote: bool, dry_run: bool, timeout: float, output: str
+) -> None:
+    """Start the loop by hand and follow it, at old commits or with old data where they are named.
+
+    Exit code: 0 passed, 1 failed or rejected, 3 waiting for a promotion.
+    """
+    context = Context.load()
+    conf = run_by_hand.conf_of_run(context, code, data, reason, promote=not no_promote)
+    if not dry_run:
+        _end_with(by_hand.start_and_follow(context, DAG, conf, timeout), output)
+    plan = run_by_hand.planned(context, conf)
+    if output == "json":
+        console.emit_json(plan)
+    else:
+        run_by_hand.show_planned(plan)
+
+
+@cli.group()
+def data() -> None:
+    """The raw data."""
+
+
+@data.command(name="push")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--name", default="", help="Name in the data store; without it: the one the loop reads.")
+@timeout
+@output
+def data_push_command(file: Path, name: str, timeout: float, output: str) -> None:
+    """Make the CSV FILE the raw data, start the loop and follow it. Exit codes are those of `run`."""
+    _end_with(data_push.push_data(Context.load(), file, name, timeout), output)
+
+
+@cli.command(name="promote")
+@click.argument("version", callback=_model_version)
+@model
+@timeout
+@output
+def promote_command(version: str, model: str, timeout: float, output: str) -> None:
+    """Serve the registered VERSION (3 or iris/3): promote → serve → verify, else the old one stays."""
+    if not version:
+        raise click.UsageError("Name the version: sandbox promote 3")
+    _end_with(promotion.promote(Context.load(), version, model, "promote", timeout), output)
+
+
+@cli.command()
+@click.argument("version", default="", callback=_model_version)
+@model
+@timeout
+@output
+def rollback(version: str, model: str, timeout: float, output: str) -> None:
+    """Serve VERSION again; without it: the version that the served one replaced."""
+    _end_with(promotion.roll_back(Context.load(), version, model, timeout), output)
 
 
 @cli.command(name="demo")
@@ -190,7 +270,7 @@ def main() -> Any:
         console.problem(str(error), error.hint)
         sys.exit(1)
     except click.exceptions.Abort:
-        console.note("stopped; nothing is lost, run the same command again to go on")
+        console.note("stopped; nothing is lost: make up goes on where it was, a loop by itself (make trace)")
         sys.exit(130)
     except click.ClickException as error:
         error.show()

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.completion import PROMOTION, promotion_of
 from sandbox.context import Context
 
 DAG = "train_and_serve"
 STAGES = ("push", "ci", "data", "train", "gate", "register", "tag", "promote", "serve", "verify")
+PROMOTED = ("promote", "serve", "verify")  # the stages of a promotion by hand
 ENDED_BY_AIRFLOW = "Airflow ended the run before this stage was done; its log tells whether by a time limit"
 FINAL = {"passed", "failed", "rejected", "waiting", "skipped"}
 CI_STATES = {
@@ -30,6 +32,8 @@ TASK_STATES = {
     "restarting": "running",
     "up_for_retry": "running",
 }
+
+Where = tuple[str, str]  # a DAG and the id of one of its runs
 
 
 @dataclass(frozen=True)
@@ -67,23 +71,24 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Loop:
-    """What a REF turned out to be: a pushed commit, a run, or both."""
+    """What a REF turned out to be: a pushed commit, a run of `dag`, or both."""
 
     ref: str
     run_id: str = ""
     repository: str = ""
     commit: str = ""
     statuses: tuple[dict[str, Any], ...] = ()
+    dag: str = DAG
 
 
 def read_receipt(context: Context, loop: Loop) -> Receipt:
     """Look at statuses and Airflow once. Raises ApiError when a service does not answer."""
-    stages = _push_and_ci(loop)
-    run = context.airflow.run(DAG, loop.run_id) if loop.run_id else None
-    if run:
-        stages += _run_stages(context, loop.run_id, run)
+    run = context.airflow.run(loop.dag, loop.run_id) if loop.run_id else None
+    if run and loop.dag == PROMOTION:
+        stages = _run_stages(context, PROMOTION, PROMOTED, run)
     else:
-        stages += [_without_run(name, stages[1]) for name in STAGES[2:]]
+        stages = _push_and_ci(loop)
+        stages += _loop_stages(context, run) if run else [_without_run(s, stages[1]) for s in STAGES[2:]]
     return Receipt(loop.ref, loop.run_id, loop.commit, overall_state(stages), _span(stages), stages)
 
 
@@ -119,9 +124,20 @@ def _without_run(name: str, ci: Stage) -> Stage:
     return Stage(name)
 
 
-def _run_stages(context: Context, run_id: str, run: dict[str, Any]) -> list[Stage]:
-    tasks = context.airflow.tasks(DAG, run_id)
-    stages = [_task_stage(context, run_id, name, tasks, run["state"]) for name in STAGES[2:]]
+def _loop_stages(context: Context, run: dict[str, Any]) -> list[Stage]:
+    """The stages of a run; a promotion that waited goes on in the run that did it."""
+    stages = _run_stages(context, DAG, STAGES[2:], run)
+    waits = any(stage.name == "promote" and stage.state == "waiting" for stage in stages)
+    promotion = promotion_of(context.airflow, DAG, run) if waits else None
+    if promotion:
+        stages[-len(PROMOTED) :] = _run_stages(context, PROMOTION, PROMOTED, promotion)
+    return stages
+
+
+def _run_stages(context: Context, dag: str, names: tuple[str, ...], run: dict[str, Any]) -> list[Stage]:
+    where = (dag, run["dag_run_id"])
+    tasks = context.airflow.tasks(*where)
+    stages = [_task_stage(context, where, name, tasks, run["state"]) for name in names]
     if run["state"] == "failed" and "failed" not in [stage.state for stage in stages]:
         unfinished = next((n for n, stage in enumerate(stages) if stage.state != "passed"), -1)
         stages[unfinished] = replace(stages[unfinished], state="failed", detail=ENDED_BY_AIRFLOW)
@@ -129,16 +145,16 @@ def _run_stages(context: Context, run_id: str, run: dict[str, Any]) -> list[Stag
 
 
 def _task_stage(
-    context: Context, run_id: str, name: str, tasks: dict[str, dict[str, Any]], run_state: str
+    context: Context, where: Where, name: str, tasks: dict[str, dict[str, Any]], run_state: str
 ) -> Stage:
     task = tasks.get(name, {})
     plan = tasks.get("plan", {}) if name == "data" else {}
     decisive = plan if plan.get("state") in ("failed", "running", "up_for_retry") else task
-    outcome = _outcome(context, run_id, decisive) if decisive.get("state") else {}
+    outcome = _outcome(context, where, decisive) if decisive.get("state") else {}
     state = _stage_state(decisive.get("state") or "", outcome.get("state", ""), run_state)
     start = plan.get("start_date") or decisive.get("start_date") or ""
     seconds = _seconds(start, decisive.get("end_date") or "") if decisive.get("start_date") else None
-    url = outcome.get("url") or _task_url(context, run_id, decisive)
+    url = outcome.get("url") or _task_url(context, where, decisive)
     return Stage(name, state, _utc(start), seconds, url, outcome.get("detail", ""))
 
 
@@ -150,15 +166,16 @@ def _stage_state(task_state: str, said: str, run_state: str) -> str:
     return said if said and (state == "passed" or said == "failed") else state
 
 
-def _outcome(context: Context, run_id: str, task: dict[str, Any]) -> dict[str, Any]:
-    said = context.airflow.said(DAG, run_id, task["task_id"], "outcome") if task else None
+def _outcome(context: Context, where: Where, task: dict[str, Any]) -> dict[str, Any]:
+    said = context.airflow.said(*where, task["task_id"], "outcome") if task else None
     return said if isinstance(said, dict) else {}
 
 
-def _task_url(context: Context, run_id: str, task: dict[str, Any]) -> str:
+def _task_url(context: Context, where: Where, task: dict[str, Any]) -> str:
     if not task:
         return ""
-    return f"{context.endpoints.airflow.outside}/dags/{DAG}/runs/{run_id}/tasks/{task['task_id']}"
+    dag, run_id = where
+    return f"{context.endpoints.airflow.outside}/dags/{dag}/runs/{run_id}/tasks/{task['task_id']}"
 
 
 def _utc(moment: str) -> str:

@@ -4,11 +4,14 @@ import re
 from datetime import datetime
 from typing import Any
 
+from sandbox.completion import PROMOTION
 from sandbox.context import Context
 from sandbox.errors import LoopError
 from sandbox.git import remote_head
 from sandbox.receipt import DAG, Loop
 from sandbox.settings import REPOSITORIES, ROOT
+
+VERSION = re.compile(r"(?:(?P<name>[\w.-]+)/)?(?P<version>\d{1,6})")  # a model version: 3 or iris/3
 
 
 def find_loop(context: Context, ref: str) -> Loop:
@@ -47,7 +50,10 @@ def _by_run(context: Context, ref: str) -> Loop | None:
     if match := re.fullmatch(r"push-(\w+)-([0-9a-f]{12})", ref):
         return _pushed(context, match[1], match[2], ref)  # a push whose build failed has no run
     run = context.airflow.run(DAG, ref) if "-" in ref else None
-    return _loop_of_run(context, run, ref) if run else None
+    if run:
+        return _loop_of_run(context, run, ref)
+    promoted = context.airflow.run(PROMOTION, ref) if "-" in ref else None
+    return Loop(ref, ref, dag=PROMOTION) if promoted else None
 
 
 def _loop_of_run(context: Context, run: dict[str, Any], ref: str) -> Loop:
@@ -59,7 +65,7 @@ def _loop_of_run(context: Context, run: dict[str, Any], ref: str) -> Loop:
 
 
 def _by_version(context: Context, ref: str) -> Loop | None:
-    match = re.fullmatch(r"(?:(?P<name>[\w.-]+)/)?(?P<version>\d{1,6})", ref)
+    match = VERSION.fullmatch(ref)
     if not match:
         return None
     names = [match["name"]] if match["name"] else context.mlflow.names()

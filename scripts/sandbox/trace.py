@@ -66,11 +66,13 @@ def receipt_table(receipt: Receipt) -> Table:
 def show_receipt(receipt: Receipt) -> None:
     """The receipt with its heading and links."""
     length = f" in {receipt.seconds:.0f} s" if receipt.seconds is not None else ""
-    console.say(f"{receipt.run_id or receipt.git_sha}: {receipt.state}{length}")
+    console.say(f"{receipt.run_id or receipt.git_sha or receipt.ref}: {receipt.state}{length}")
     console.show(receipt_table(receipt))
     for stage in receipt.stages:
         if stage.url and stage.state in ("failed", "rejected", "running", "waiting"):
             console.say(f"{stage.name}: {stage.url}")
+    if receipt.state == "waiting":
+        console.say("Serve it: make promote VERSION=<the version that waits>")
 
 
 def _show_progress(view: Live, receipt: Receipt, said: set[str]) -> None:

@@ -133,11 +133,14 @@ def test_versioning_is_switched_on_again(server):
     assert prepare(server) == ""
 
 
-def test_raw_data_are_put_where_there_are_none(server):
+def test_raw_data_are_put_and_replaced(server):
     store = S3Store(server.port, ROOT_PASSWORD)
-    assert store.put_object_if_absent("data", "iris.csv", lambda: "first")
-    assert not store.put_object_if_absent("data", "iris.csv", lambda: "second")
+    assert not store.has_object("data", "iris.csv")
+    store.put_object("data", "iris.csv", io.BytesIO(b"first"))
+    assert store.has_object("data", "iris.csv")
     assert get(client(server, "loop"), "data", "iris.csv") == b"first"
+    store.put_object("data", "iris.csv", io.BytesIO(b"second"))
+    assert get(client(server, "loop"), "data", "iris.csv") == b"second"
 
 
 def test_a_wrong_root_password_is_said(server):

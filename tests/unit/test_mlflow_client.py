@@ -50,3 +50,22 @@ def test_a_refused_login_is_told_without_its_password() -> None:
         _client(server, "admin", "secret").version("iris", "1")
     assert error.value.status == 401
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_model_without_the_alias_has_no_champion(status: int) -> None:
+    server = Server(status, b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "alias not found"}')
+    assert _client(server).champion("iris") is None
+
+
+def test_any_other_refusal_is_not_taken_for_no_champion() -> None:
+    with pytest.raises(ApiError, match="answered 500"):
+        _client(Server(500, b"{}")).champion("iris")
+
+
+def test_versions_have_their_tags_as_a_mapping() -> None:
+    row = b'{"version": "2", "tags": [{"key": "promoted_over", "value": "{}"}]}'
+    champion = _client(Server(200, b'{"model_version": ' + row + b"}")).champion("iris")
+    (listed,) = _client(Server(200, b'{"model_versions": [' + row + b"]}")).versions("iris")
+    assert champion == listed == {"version": "2", "tags": {"promoted_over": "{}"}}
+    assert _client(Server(200, b"{}")).versions("iris") == []

@@ -118,6 +118,61 @@ def test_a_task_that_said_failed_is_not_hidden_by_a_skip():
     assert (read.stages[3].state, read.stages[3].detail) == ("failed", "took too long")
 
 
+class WaitingAirflow(FakeAirflow):
+    """A loop that waits for a promotion of iris 4, and the promotion by hand."""
+
+    promotions = ()
+
+    def tasks(self, dag, run_id):
+        names = ("promote", "serve", "verify")
+        if dag == "promote_model":
+            assert run_id == "manual-1"
+            return {name: {"task_id": name, **task("success")} for name in names}
+        done = {name: {"task_id": name, **task("success")} for name in ("plan", *STAGES[2:8])}
+        return done | {name: {"task_id": name, **task("skipped")} for name in names[1:]}
+
+    def said(self, dag, _run_id, name, key):
+        if (name, key) == ("register", "return_value"):
+            return {"name": "iris", "version": "4"}
+        waits = dag == "train_and_serve" and name == "promote"
+        return {"state": "waiting" if waits else "passed", "detail": f"{dag} {name}", "url": ""}
+
+    def run(self, dag, run_id):
+        return super().run(dag, run_id) | {"run_after": PUSHED}
+
+    def runs(self, _dag, **_):
+        return list(self.promotions)
+
+
+def test_a_loop_that_waits_for_a_promotion_is_final():
+    read = receipt(WaitingAirflow("success"), "success")
+    assert read.state == "waiting"
+    assert read.final
+    assert states(read)["serve"] == "skipped"
+
+
+def test_the_promotion_by_hand_completes_the_receipt_of_the_loop_that_waited():
+    airflow = WaitingAirflow("success")
+    conf = {"name": "iris", "version": "4"}
+    airflow.promotions = [{"dag_run_id": "manual-1", "state": "success", "conf": conf}]
+    read = receipt(airflow, "success")
+    assert read.state == "passed"
+    assert [stage.name for stage in read.stages] == list(STAGES)
+    assert [stage.detail for stage in read.stages[-3:]] == [
+        f"promote_model {name}" for name in ("promote", "serve", "verify")
+    ]
+    assert "/dags/promote_model/runs/manual-1/" in read.stages[-1].url
+
+
+def test_a_promotion_has_a_receipt_of_its_own_three_stages():
+    context = SimpleNamespace(
+        airflow=WaitingAirflow("success"), endpoints=SimpleNamespace(airflow=SimpleNamespace(outside="u"))
+    )
+    read = read_receipt(context, Loop("manual-1", "manual-1", dag="promote_model"))
+    assert states(read) == {"promote": "passed", "serve": "passed", "verify": "passed"}
+    assert read.state == "passed"
+
+
 @pytest.mark.parametrize("state", ["running", "up_for_retry"])
 def test_while_a_task_runs_the_loop_runs(state):
     tasks = {"plan": task("success"), "data": task("success"), "train": task(state, end=None)}

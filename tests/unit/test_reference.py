@@ -38,9 +38,12 @@ class FakeAirflow:
             "commit": CODE,
         },
         "schedule-2026-05-02": {"reason": "schedule"},
+        "manual-2": {"name": "iris", "version": "3"},
     }
 
-    def run(self, _dag, run_id):
+    def run(self, dag, run_id):
+        if (dag == "promote_model") != (run_id == "manual-2"):
+            return None
         return {"dag_run_id": run_id, "conf": self.runs[run_id]} if run_id in self.runs else None
 
     def newest_run(self, dag):
@@ -74,6 +77,11 @@ def test_a_commit_and_its_run_id_name_the_same_loop(context, ref):
 @pytest.mark.parametrize("ref", ["3", "iris/3", "schedule-2026-05-02"])
 def test_a_model_version_and_a_run_id_name_a_run(context, ref):
     assert reference.find_loop(context, ref).run_id == "schedule-2026-05-02"
+
+
+def test_the_run_id_of_a_promotion_names_it(context):
+    loop = reference.find_loop(context, "manual-2")
+    assert (loop.dag, loop.run_id, loop.commit) == ("promote_model", "manual-2", "")
 
 
 def test_the_newest_is_the_last_push_also_while_an_older_run_goes_on(context):

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sandbox.http import Http
+from sandbox.http import ApiError, Http
 
 RUN_PATH = "/api/v2/dags/{dag}/dagRuns"
+MOST = 100  # rows of one answer
 
 
 class Airflow:
@@ -22,8 +23,26 @@ class Airflow:
 
     def newest_run(self, dag: str) -> dict[str, Any] | None:
         """The run that was asked for last, or None."""
-        found = self.http.find(RUN_PATH.format(dag=dag), order_by="-run_after", limit=1)
-        return found["dag_runs"][0] if found and found["dag_runs"] else None
+        return next(iter(self.runs(dag, order_by="-run_after", limit=1)), None)
+
+    def runs(self, dag: str, **query: str | int) -> list[dict[str, Any]]:
+        """Runs that fit Airflow's own filters, at most `MOST`; none where there is no such DAG."""
+        found = self.http.find(RUN_PATH.format(dag=dag), **{"limit": MOST, **query})
+        return found["dag_runs"] if found else []
+
+    def start(self, dag: str, run_id: str, conf: dict[str, Any]) -> bool:
+        """Ask for a run; False: there is one of that id. Raises ApiError, also where there is no such DAG."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        try:
+            self.http.post(RUN_PATH.format(dag=dag), body)
+        except ApiError as error:
+            if error.status == 404:
+                hint = "It reads airflow_dags a moment after its start. Run: make status"
+                raise ApiError(f"Airflow has no DAG {dag}.", 404, hint) from error
+            if error.status != 409:
+                raise
+            return False
+        return True
 
     def tasks(self, dag: str, run_id: str) -> dict[str, dict[str, Any]]:
         """The task instances of a run by task id."""

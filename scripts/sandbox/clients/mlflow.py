@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.http import Http
+from sandbox.http import ApiError, Http
 
 API = "/api/2.0/mlflow"
 
@@ -19,6 +19,22 @@ class Mlflow:
         """One model version with its tags as a plain mapping, or None."""
         found = self.http.find(f"{API}/model-versions/get", name=name, version=version)
         return _with_tags(found["model_version"]) if found else None
+
+    def versions(self, name: str) -> list[dict[str, Any]]:
+        """The versions of a registered model, the newest first."""
+        query = {"filter": f"name='{name}'", "order_by": "creation_timestamp DESC", "max_results": 200}
+        found = self.http.get(f"{API}/model-versions/search", **query)
+        return [_with_tags(version) for version in found.get("model_versions", [])]
+
+    def champion(self, name: str) -> dict[str, Any] | None:
+        """The version behind the alias `champion`, or None."""
+        try:
+            found = self.http.get(f"{API}/registered-models/alias", name=name, alias="champion")
+        except ApiError as error:
+            if error.status in (400, 404):  # no such alias, no such model
+                return None
+            raise
+        return _with_tags(found["model_version"])
 
     def names(self) -> list[str]:
         """Every registered model."""

@@ -4,12 +4,11 @@ Each user has one policy document of its own name and nothing else. Whether a se
 asked of the server by a request signed with it, so that nothing about it is stored here.
 """
 
-import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import urllib3
 from minio import Minio, MinioAdmin
@@ -25,6 +24,7 @@ ROOT_USER = OWNER
 HOST = "127.0.0.1"
 REGION = S3_REGION
 TIMEOUT = 15.0  # seconds; every call is to this machine
+PART = 10 * 1024 * 1024  # bytes sent at once
 
 Policy = Mapping[str, Any]
 
@@ -104,18 +104,21 @@ class S3Store:
             return f"bucket {name}"
         return f"versioning of {name}" if unversioned else ""
 
-    def put_object_if_absent(self, bucket: str, name: str, make: Callable[[], str]) -> bool:
-        """Store what `make` gives, in UTF-8, where there is no object of that name; says whether it did."""
+    def has_object(self, bucket: str, name: str) -> bool:
+        """Whether there is an object of that name."""
         with _explained(self.port):
             try:
                 self._s3.stat_object(bucket, name)
             except S3Error as error:
                 if error.code != "NoSuchKey":
                     raise
-                content = make().encode()
-                self._s3.put_object(bucket, name, io.BytesIO(content), len(content))
-                return True
-        return False
+                return False
+        return True
+
+    def put_object(self, bucket: str, name: str, source: BinaryIO) -> None:
+        """Store what `source` holds to its end, in place of an object of that name."""
+        with _explained(self.port):
+            self._s3.put_object(bucket, name, source, length=-1, part_size=PART)
 
     def put_policy(self, user: User) -> str:
         """Store the user's policy document; says what it did, or nothing."""

@@ -13,7 +13,10 @@ class Statuses:
         self.http = Http("commit statuses", url)
 
     def of(self, repository: str, ref: str) -> tuple[str, list[dict[str, Any]]] | None:
-        """The 40-hex commit `ref` means and its newest statuses, oldest first; None: no such commit."""
+        """The 40-hex commit `ref` means and its statuses, oldest first; None: no such commit.
+
+        The first 50, which are CI's, and the newest of each context: every loop of a commit adds some twenty.
+        """
         base = f"/repos/{ORGANISATION}/{repository}"
         try:
             combined = self.http.find(f"{base}/commits/{ref}/status")
@@ -23,6 +26,7 @@ class Statuses:
             raise
         if not combined or not combined.get("sha"):
             return None
-        # In spite of its name Gitea's `leastindex` gives the highest first; a page has 50 at most.
-        rows = self.http.get(f"{base}/statuses/{combined['sha']}", sort="leastindex", limit=50)
-        return combined["sha"], sorted(rows, key=lambda row: row["id"])
+        # In spite of its name Gitea's `highestindex` gives the lowest first; a page has 50 at most.
+        first = self.http.get(f"{base}/statuses/{combined['sha']}", sort="highestindex", limit=50)
+        rows = {row["id"]: row for row in [*first, *(combined.get("statuses") or [])]}
+        return combined["sha"], [rows[number] for number in sorted(rows)]

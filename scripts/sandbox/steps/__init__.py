@@ -30,12 +30,12 @@ class Step:
 
 
 STEPS = (
-    Step("data-folder", "raw data", raw_data.into_folder),
+    Step("data-folder", "raw data", raw_data.run),
     Step("bare-repositories", "repositories", bare_repositories.run),
     Step("mysql", "keys", keys.run),  # before anything is changed
     Step("mysql", "databases", databases.run),
     Step("minio", "buckets", buckets.run),
-    Step("minio", "raw data", raw_data.into_bucket),
+    Step("minio", "raw data", raw_data.run),
     Step("gitea", "gitea administrator", gitea_admin.run),
     Step("gitea", "repositories", repositories.run),
     Step("git", "first commits", sample_repositories.run),

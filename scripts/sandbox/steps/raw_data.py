@@ -1,30 +1,22 @@
 """The raw data of the first scenario: scikit-learn's iris, written as CSV into the data store."""
 
 import csv
-from io import StringIO
+from io import BytesIO, StringIO
 
-from sandbox.clients.s3 import S3Store
 from sandbox.context import Context
+from sandbox.raw_store import raw_store
 
 NAME = "iris.csv"
 SAID = f"{NAME} (150 rows)"
 
 
-def into_folder(context: Context) -> str:
+def run(context: Context) -> str:
     """Write iris.csv where there is none; a file that is there is the user's."""
-    target = context.endpoints.data.folder / NAME
-    if target.exists():
+    store = raw_store(context)
+    if store.has(NAME):
         return ""
-    draft = target.with_suffix(".new")
-    draft.write_text(_csv())
-    draft.replace(target)
+    store.put(NAME, BytesIO(_csv().encode()))
     return SAID
-
-
-def into_bucket(context: Context) -> str:
-    """The same for the object store."""
-    store = S3Store(context.settings.minio_port, context.settings.minio_root_password)
-    return SAID if store.put_object_if_absent("data", NAME, _csv) else ""
 
 
 def _csv() -> str:
