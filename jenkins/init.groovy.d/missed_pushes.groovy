@@ -1,5 +1,4 @@
 // What was pushed while Jenkins was away is looked for as soon as it is back.
-import hudson.model.Cause
 import jenkins.model.Jenkins
 import jenkins.util.Timer
 import java.util.concurrent.TimeUnit

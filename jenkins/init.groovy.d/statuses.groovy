@@ -1,6 +1,9 @@
 // Sets the commit status `ci` for every build of a repository's job, from outside the build: so a commit without a
-// Jenkinsfile, or with one that does not compile, is told too. Statuses leave in order; while Gitea is away they wait.
+// Jenkinsfile, or with one that does not compile, is told too. Statuses of a repository leave in order; while Gitea is
+// away they wait.
 import groovy.json.JsonOutput
+import groovy.json.JsonSlurper
+import hudson.model.Job
 import hudson.model.ParametersAction
 import hudson.model.Queue
 import hudson.model.Result
@@ -9,14 +12,15 @@ import hudson.model.TaskListener
 import hudson.model.listeners.RunListener
 import hudson.model.queue.QueueListener
 import java.util.concurrent.Executors
+import java.util.concurrent.TimeUnit
 import java.util.logging.Level
 import java.util.logging.Logger
 import jenkins.model.Jenkins
 import jenkins.util.Timer
-import java.util.concurrent.TimeUnit
 import org.jenkinsci.plugins.workflow.actions.ErrorAction
 import org.jenkinsci.plugins.workflow.actions.LabelAction
 import org.jenkinsci.plugins.workflow.actions.ThreadNameAction
+import org.jenkinsci.plugins.workflow.cps.nodes.StepStartNode
 import org.jenkinsci.plugins.workflow.flow.GraphListener
 import org.jenkinsci.plugins.workflow.graph.BlockEndNode
 import org.jenkinsci.plugins.workflow.graph.FlowNode
@@ -42,70 +46,118 @@ class Subject {
     }
 
     static Subject of(Run run) { of(run.parent.fullName, run.getAction(ParametersAction)) }
+
+    static Subject of(Queue.Item item) {
+        item.task instanceof Job ? of(item.task.fullName, item.getAction(ParametersAction)) : null
+    }
+
+    String toString() { "${repository} ${commit[0..11]}" }
 }
 
-/** Gitea's commit statuses: https://docs.gitea.com/api, repoCreateStatus. */
+/** Gitea's commit statuses: https://docs.gitea.com/api, repoCreateStatus. Times in milliseconds. */
 class Statuses {
     static final Logger LOG = Logger.getLogger('mlops-sandbox.statuses')
     static final int LONGEST = 250 // characters of a description; Gitea keeps 255
-    static final int PAUSE = 3000 // milliseconds between two tries
-    static final int PATIENCE = 20 * 60 * 1000 // milliseconds until a status is given up
-    final sender = Executors.newSingleThreadExecutor { work -> new Thread(work, 'commit statuses') }
+    static final int PAUSE = 3000 // between two tries
+    static final int PATIENCE = 20 * 60 * 1000 // with a Gitea that is away, or does not know our password yet
+    static final int DOUBT = 10 * 1000 // with one that answers 500: it does not know the commit, or is just starting
+    static final List<Integer> AWAY = [401, 403, 502, 503, 504]
+    // A thread for each repository: one that is in trouble holds up no other.
+    final senders = Subject.REPOSITORIES.collectEntries { name ->
+        [name, Executors.newSingleThreadExecutor { work -> new Thread(work, "commit statuses of ${name}") }]
+    }
 
     void set(Subject subject, String state, String description, String page) {
-        if (subject) sender.submit { send(subject, state, description, page) }
+        if (!subject) return
+        def asked = System.currentTimeMillis()
+        senders[subject.repository].submit { send(subject, state, description, page, asked) }
     }
 
-    private void send(Subject subject, String state, String description, String page) {
+    /** Set a final status again where Gitea has none yet: the stop of a server can lose one. */
+    void mend(Subject subject, String state, String description, String page) {
+        senders[subject.repository].submit {
+            try {
+                if (newest(subject) in ['pending', null]) send(subject, state, description, page, System.currentTimeMillis())
+            } catch (IOException error) {
+                LOG.info("The status of ${subject} could not be looked at: ${error}")
+            }
+        }
+    }
+
+    private void send(Subject subject, String state, String description, String page, long asked) {
         def text = description.size() > LONGEST ? description[0..<LONGEST] + '…' : description
         def body = JsonOutput.toJson([context: 'ci', state: state, description: text, target_url: page])
-        def given = "${subject.repository} ${subject.commit[0..11]} ${state}"
-        def end = System.currentTimeMillis() + PATIENCE
-        while (System.currentTimeMillis() < end) {
+        def said = 'nothing yet'
+        while (true) {
+            def patience = PATIENCE
             try {
-                def answered = post(subject, body)
-                if (answered < 500) {
-                    if (answered >= 400) LOG.warning("Gitea refused the status ${given}: ${answered}")
-                    return
-                }
+                def answered = post(subject, body).responseCode
+                if (answered < 400) return
+                said = "it answered ${answered}"
+                if (!(answered in AWAY)) patience = answered < 500 ? 0 : DOUBT
             } catch (IOException away) {
-                LOG.log(Level.INFO, "Gitea is away, the status ${given} waits: ${away}")
+                said = away as String
+            } catch (Throwable mistake) {
+                LOG.log(Level.SEVERE, "The status ${state} of ${subject} cannot be set", mistake)
+                return
             }
+            if (System.currentTimeMillis() - asked > patience) break
             sleep(PAUSE)
         }
-        LOG.warning("The status ${given} was not set: Gitea did not answer for ${PATIENCE / 60000} minutes")
+        LOG.warning("Gitea did not take the status ${state} of ${subject}: ${said}")
     }
 
-    private int post(Subject subject, String body) {
-        def login = "${System.getenv('STATUS_USER')}:${System.getenv('STATUS_TOKEN')}".bytes.encodeBase64()
-        def path = "/repos/${System.getenv('ORGANISATION')}/${subject.repository}/statuses/${subject.commit}"
-        def call = new URL(System.getenv('STATUS_URL') + path).openConnection() as HttpURLConnection
-        call.with {
-            connectTimeout = 5000
-            readTimeout = 10000
+    private String newest(Subject subject) {
+        def answer = open(subject, "commits/${subject.commit}/status").inputStream
+        new JsonSlurper().parse(answer, 'UTF-8').statuses?.find { it.context == 'ci' }?.status
+    }
+
+    private HttpURLConnection post(Subject subject, String body) {
+        open(subject, "statuses/${subject.commit}").with {
             requestMethod = 'POST'
             doOutput = true
-            setRequestProperty('Authorization', "Basic ${login}")
             setRequestProperty('Content-Type', 'application/json')
             outputStream.withWriter('UTF-8') { it << body }
-            responseCode
+            it
         }
+    }
+
+    private HttpURLConnection open(Subject subject, String path) {
+        def login = "${System.getenv('STATUS_USER')}:${System.getenv('STATUS_TOKEN')}".bytes.encodeBase64()
+        def repository = "/repos/${System.getenv('ORGANISATION')}/${subject.repository}/"
+        def call = new URL(System.getenv('STATUS_URL') + repository + path).openConnection() as HttpURLConnection
+        call.connectTimeout = 5000
+        call.readTimeout = 10000
+        call.setRequestProperty('Authorization', "Basic ${login}")
+        call
     }
 }
 
-/** Why a build failed: the stage and the first error in it; without a stage, the log's own words. */
+/** What a build ended with: a state and why; without a stage, in the log's own words. */
 class Verdict {
     static final String ITSELF = 'Declarative: '
     static final String TIMESTAMP = /^\[[^\]]*\] /
     static final int LINES = 200 // from the end of a log
+    static final int LIMIT = 60 // minutes of a build without a limit of its own
+    final String state
+    final String reason
 
-    static String of(Run run) {
+    Verdict(Run run) {
+        state = run.result == Result.SUCCESS ? 'success' : 'failure'
+        reason = state == 'success' ? "passed in ${Math.round(run.duration / 1000)} s" : failure(run)
+    }
+
+    private static String failure(Run run) {
         def error = run instanceof WorkflowRun && run.execution ? firstError(run) : null
         error ? "${stageOf(error)}${reasonOf(error)}" : loggedReason(run)
     }
 
+    /** The first in the last try, where a lost agent led to several. */
     private static FlowNode firstError(WorkflowRun run) {
-        def errors = new DepthFirstScanner().allNodes(run.execution).findAll { it.getAction(ErrorAction) && stageOf(it) }
+        def nodes = new DepthFirstScanner().allNodes(run.execution)
+        def tries = nodes.findAll { it instanceof StepStartNode && it.body && it.descriptor?.functionName == 'retry' }
+        def last = tries.max { it.id as int }
+        def errors = nodes.findAll { it.getAction(ErrorAction) && stageOf(it) && (!last || last in it.enclosingBlocks) }
         errors.min { it.id as int }
     }
 
@@ -121,8 +173,10 @@ class Verdict {
 
     private static String reasonOf(FlowNode node) {
         def error = node.getAction(ErrorAction).error
-        def causes = error instanceof FlowInterruptedException ? error.causes*.shortDescription : []
-        causes ? causes.join(', ') : (error.message ?: error.class.simpleName).readLines().first()
+        if (!(error instanceof FlowInterruptedException)) {
+            return (error.message ?: error.class.simpleName).readLines().first()
+        }
+        error.causes*.shortDescription.join(', ') ?: "stopped by hand, or after ${LIMIT} minutes"
     }
 
     private static String loggedReason(Run run) {
@@ -135,12 +189,15 @@ class Verdict {
 def statuses = new Statuses()
 def jenkins = Jenkins.get()
 def pageOf = { Run run -> "${jenkins.rootUrl}${run.url}" as String }
+def ours = Subject.REPOSITORIES.collect { jenkins.getItemByFullName(it) }.findAll()
 
 jenkins.getExtensionList(QueueListener).add(new QueueListener() {
-    void onEnterWaiting(Queue.WaitingItem item) {
-        if (!(item.task instanceof hudson.model.Job)) return
-        def subject = Subject.of(item.task.fullName, item.getAction(ParametersAction))
-        statuses.set(subject, 'pending', 'in the queue', "${jenkins.rootUrl}${item.task.url}" as String)
+    void onEnterWaiting(Queue.WaitingItem item) { tell(item, 'pending', 'in the queue') }
+
+    void onLeft(Queue.LeftItem item) { if (item.cancelled) tell(item, 'failure', 'cancelled in the queue') }
+
+    void tell(Queue.Item item, String state, String description) {
+        statuses.set(Subject.of(item), state, description, "${jenkins.rootUrl}${item.task.url}" as String)
     }
 })
 
@@ -148,13 +205,9 @@ jenkins.getExtensionList(RunListener).add(new RunListener<Run>() {
     void onStarted(Run run, TaskListener listener) { statuses.set(Subject.of(run), 'pending', 'started', pageOf(run)) }
 
     void onCompleted(Run run, TaskListener listener) {
-        def subject = Subject.of(run)
-        if (!subject) return
-        if (run.result == Result.SUCCESS) {
-            statuses.set(subject, 'success', "passed in ${Math.round(run.duration / 1000)} s", pageOf(run))
-        } else {
-            statuses.set(subject, 'failure', Verdict.of(run), pageOf(run))
-        }
+        if (!Subject.of(run)) return
+        def verdict = new Verdict(run)
+        statuses.set(Subject.of(run), verdict.state, verdict.reason, pageOf(run))
     }
 })
 
@@ -167,12 +220,28 @@ jenkins.getExtensionList(GraphListener).add(new GraphListener() {
     }
 })
 
+// Of the last day, the newest build of each commit: its status may have been lost when Jenkins or Gitea stopped.
+Timer.get().schedule({
+    def yesterday = System.currentTimeMillis() - TimeUnit.DAYS.toMillis(1)
+    ours.each { job ->
+        def builds = job.builds.byTimestamp(yesterday, System.currentTimeMillis()).findAll { !it.building && Subject.of(it) }
+        builds.unique { Subject.of(it).commit }.each {
+            def verdict = new Verdict(it)
+            statuses.mend(Subject.of(it), verdict.state, verdict.reason, pageOf(it))
+        }
+    }
+}, 20, TimeUnit.SECONDS)
+
 // A build without a time limit of its own must not hold up its repository for ever.
-def LIMIT = 60 * 60 * 1000 // milliseconds
 Timer.get().scheduleAtFixedRate({
-    Subject.REPOSITORIES.collect { jenkins.getItemByFullName(it) }.findAll().each { job ->
-        job.builds.findAll { it.building && System.currentTimeMillis() - it.startTimeInMillis > LIMIT }.each {
-            it.executor?.interrupt(Result.ABORTED)
+    ours*.lastBuild.findAll { it?.building }.each { run ->
+        try {
+            def age = System.currentTimeMillis() - run.startTimeInMillis
+            if (age > TimeUnit.MINUTES.toMillis(Verdict.LIMIT)) run.executor?.interrupt(Result.ABORTED)
+        } catch (Exception error) { // one that escapes would end the timer
+            Statuses.LOG.log(Level.WARNING, "The age of ${run} could not be looked at", error)
         }
     }
 }, 60, 60, TimeUnit.SECONDS)
+
+jenkins.systemMessage = 'Every push to Gitea is built here. How a build stands is told to the commit as status ci.'

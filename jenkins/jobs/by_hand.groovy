@@ -1,4 +1,4 @@
-// What a person starts: each job hands its parameters to a DAG of Airflow and waits for the end of the run.
+// What a person starts: each job hands its parameters to a DAG of Airflow. It ends when the run is accepted: a build that waits would hold an executor.
 def byHand = { name, text, parameterNames, command ->
     pipelineJob(name) {
         description(text)
@@ -8,7 +8,7 @@ def byHand = { name, text, parameterNames, command ->
             cps {
                 sandbox(true)
                 // The shell reads the parameters as variables: nothing in them is executed.
-                script("node('sandbox') { timeout(time: 60, unit: 'MINUTES') { sh '${command}' } }")
+                script("node('sandbox') { timeout(time: 15, unit: 'MINUTES') { sh '${command}' } }")
             }
         }
     }
@@ -18,10 +18,10 @@ byHand('run', 'Runs the loop, at old commits or with old data where they are nam
     CODE_COMMIT: 'Commit of model_training; empty: the newest that is built',
     DATA_COMMIT: 'Commit of data_preprocessing; empty: the newest that is built',
     DATA_VERSION: 'Data version, 12 hex digits; empty: what the data are now',
-], 'ci start --wait train_and_serve reason=manual build="$BUILD_URL" code_commit="$CODE_COMMIT" data_commit="$DATA_COMMIT" data_version="$DATA_VERSION"')
+], 'ci start train_and_serve reason=manual build="$BUILD_URL" code_commit="$CODE_COMMIT" data_commit="$DATA_COMMIT" data_version="$DATA_VERSION"')
 
 def version = [MODEL: 'Name of the registered model', VERSION: 'Its version, a number']
 byHand('promote', 'Makes a registered version the one that is served.', version,
-    'ci start --wait promote_model name="$MODEL" version="$VERSION" reason=promote')
+    'ci start promote_model name="$MODEL" version="$VERSION" reason=promote')
 byHand('rollback', 'Goes back to a version that was served before.', version,
-    'ci start --wait promote_model name="$MODEL" version="$VERSION" reason=rollback')
+    'ci start promote_model name="$MODEL" version="$VERSION" reason=rollback')

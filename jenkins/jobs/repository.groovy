@@ -6,14 +6,13 @@ System.getenv('REPOSITORIES').split(' ').each { repository ->
         description("Builds every push to ${repository}. To build a commit again: Build with Parameters.")
         parameters {
             stringParam { name('COMMIT'); defaultValue(''); description('The commit to build, 40 hex digits'); trim(true) }
-            stringParam('BRANCH_NAME', 'main', 'The branch that it was pushed to; only main is deployed')
+            stringParam('BRANCH_NAME', '', 'The branch that it was pushed to; only main is deployed')
         }
         logRotator {
             numToKeep(System.getenv('CI_KEEP_BUILDS') as int)
             daysToKeep(System.getenv('CI_KEEP_DAYS') as int)
         }
         properties {
-            disableConcurrentBuilds { abortPrevious(false) } // in order of arrival, none cancelled
             pipelineTriggers {
                 triggers {
                     genericTrigger {

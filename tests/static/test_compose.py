@@ -20,7 +20,7 @@ from composerules import COMPLETED, HEALTHY, ONE_SHOTS, OURS, RULES
 HASHES = ("TAG_", "CONFIGURATION_")  # of what an image is made of, of mounted files
 DERIVED = {
     *("LOOP_ENV_FILE", "CA_FILE", "JENKINS_AGENT_PUBLIC_KEY"),
-    *("ORGANISATION", "REPOSITORIES", "CI_HOOK_URL"),
+    *("ORGANISATION", "REPOSITORIES", "GIT_URL", "STATUS_URL", "STATUS_USER", "CI_HOOK_URL"),
 }
 MAY_BE_EMPTY = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "MODEL_NAME"}
 LAYERS = ("storage", "scm", "ci", "tracking", "pipelines", "serving", "monitoring", "extras")

@@ -56,3 +56,9 @@ def test_configuration_is_yaml_and_names_files_that_are_there(root):
     jobs = yaml.safe_load((root / "jenkins/casc/jobs.yaml").read_text())["jobs"]
     named = {Path(job["file"]).name for job in jobs}
     assert named == {path.name for path in (root / "jenkins/jobs").iterdir()}
+
+
+def test_a_pushed_jenkinsfile_may_not_run_job_dsl_unasked(root):
+    """The switch is for all of Jenkins, and a stored `false` would outlive its line."""
+    security = yaml.safe_load((root / "jenkins/casc/jobs.yaml").read_text())["security"]
+    assert security["globalJobDslSecurityConfiguration"] == {"useScriptSecurity": True}

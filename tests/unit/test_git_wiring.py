@@ -16,7 +16,12 @@ from sandbox.steps.git_wiring import Wiring
 
 WIRING = Wiring("http://jenkins:8080/generic-webhook-trigger/invoke", "owner's", "bot's", "signs")
 FIRST = REPOSITORIES[0]
+PARTS = git_wiring.RIGHTS + git_wiring.HOOKS
 Answer = tuple[int, Any]
+
+
+def wire(url: str, wiring: Wiring) -> str:
+    return git_wiring.prepare(url, wiring, PARTS)
 
 
 class FakeGitea(ThreadingHTTPServer):
@@ -101,7 +106,7 @@ def server(serve) -> FakeGitea:
 
 
 def test_the_first_time_everything_is_made(server):
-    said = git_wiring.prepare(server.url, WIRING)
+    said = wire(server.url, WIRING)
     assert said.startswith("user loop, loop in ")
     assert [len(rows) for rows in (*server.hooks.values(), *server.rules.values())] == [1] * 6
     assert set(server.writers.values()) == {"write"}
@@ -110,15 +115,15 @@ def test_the_first_time_everything_is_made(server):
 
 
 def test_a_second_time_writes_nothing(server):
-    git_wiring.prepare(server.url, WIRING)
+    wire(server.url, WIRING)
     server.seen.clear()
-    assert git_wiring.prepare(server.url, WIRING) == ""
+    assert wire(server.url, WIRING) == ""
     assert server.writes() == []
 
 
 def test_every_request_is_one_that_gitea_describes(server, operation):
-    git_wiring.prepare(server.url, WIRING)
-    git_wiring.prepare(server.url, replace(WIRING, loop_password="new", webhook_secret="new"))
+    wire(server.url, WIRING)
+    wire(server.url, replace(WIRING, loop_password="new", webhook_secret="new"))
     assert {operation(request) for request in server.seen} == {
         *("userGetCurrent", "userGet", "adminCreateUser", "adminEditUser"),
         *("repoCheckCollaborator", "repoAddCollaborator", "repoListHooks", "repoCreateHook", "repoEditHook"),
@@ -127,7 +132,7 @@ def test_every_request_is_one_that_gitea_describes(server, operation):
 
 
 def test_a_hook_is_signed_and_gets_branches_but_no_tags(server):
-    git_wiring.prepare(server.url, WIRING)
+    wire(server.url, WIRING)
     hook = server.hooks[FIRST][0]
     assert hook["config"]["secret"] == WIRING.webhook_secret
     assert (hook["events"], hook["active"], hook["branch_filter"]) == (["push"], True, BRANCHES)
@@ -139,42 +144,42 @@ def test_a_hook_is_signed_and_gets_branches_but_no_tags(server):
 
 
 def test_another_webhook_secret_renews_the_hooks_in_place(server):
-    git_wiring.prepare(server.url, WIRING)
+    wire(server.url, WIRING)
     changed = replace(WIRING, webhook_secret="other")
-    said = git_wiring.prepare(server.url, changed)
+    said = wire(server.url, changed)
     assert said == ", ".join(f"hook of {name} renewed" for name in REPOSITORIES)
     assert [row["config"]["secret"] for rows in server.hooks.values() for row in rows] == ["other"] * 3
-    assert git_wiring.prepare(server.url, changed) == ""
+    assert wire(server.url, changed) == ""
 
 
 @pytest.mark.parametrize(
     "change", [{"active": False}, {"branch_filter": "*"}, {"events": ["push", "create"]}]
 )
 def test_an_altered_hook_is_put_right(server, change):
-    git_wiring.prepare(server.url, WIRING)
+    wire(server.url, WIRING)
     server.hooks[FIRST][0].update(change)
-    assert git_wiring.prepare(server.url, WIRING) == f"hook of {FIRST} renewed"
+    assert wire(server.url, WIRING) == f"hook of {FIRST} renewed"
 
 
 def test_a_hook_of_somebody_else_stays(server):
     theirs = {"id": 1, "config": {"url": "http://chat/", "content_type": "json"}}
     server.hooks[FIRST].append(dict(theirs))
-    git_wiring.prepare(server.url, WIRING)
+    wire(server.url, WIRING)
     assert server.hooks[FIRST][0] == theirs
     assert len(server.hooks[FIRST]) == 2
 
 
 def test_another_password_of_the_user_is_given_without_the_old_one(server):
-    git_wiring.prepare(server.url, WIRING)
+    wire(server.url, WIRING)
     changed = replace(WIRING, loop_password="another")
-    assert git_wiring.prepare(server.url, changed) == "password of loop"
+    assert wire(server.url, changed) == "password of loop"
     assert server.passwords["loop"] == "another"
     assert not server.rights["admin"]
-    assert git_wiring.prepare(server.url, changed) == ""
+    assert wire(server.url, changed) == ""
 
 
 def test_main_is_pushed_to_by_the_owner_alone_and_needs_ci(server):
-    git_wiring.prepare(server.url, WIRING)
+    wire(server.url, WIRING)
     rule = server.rules[FIRST][0]
     assert rule["rule_name"] == "main"
     assert rule["enable_push"]
@@ -185,16 +190,16 @@ def test_main_is_pushed_to_by_the_owner_alone_and_needs_ci(server):
 
 
 def test_a_changed_protection_stays(server):
-    git_wiring.prepare(server.url, WIRING)
+    wire(server.url, WIRING)
     server.rules[FIRST][0]["enable_push"] = False
-    assert git_wiring.prepare(server.url, WIRING) == ""
+    assert wire(server.url, WIRING) == ""
     assert not server.rules[FIRST][0]["enable_push"]
 
 
 def test_a_wrong_password_of_the_owner_is_said_and_no_secret_is_shown(server):
     wrong = replace(WIRING, admin_password="wrong")
     with pytest.raises(GiteaError, match=r"^B21 ") as caught:
-        git_wiring.prepare(server.url, wrong)
+        wire(server.url, wrong)
     assert "wrong" not in str(caught.value)
     assert "wrong" not in repr(wrong)
     assert "signs" not in repr(wrong)

@@ -27,11 +27,14 @@ def choose_driver(settings: Settings) -> tuple[str, str]:
         save_setting("COMPOSE_PROJECT_NAME", name)
         save_setting("DRIVER", "docker")
         return "docker", f"this clone has data in the volumes {name}_*; COMPOSE_PROJECT_NAME={name}"
-    refusals = []
+    if EmbeddedDriver(settings).state.exists():
+        save_setting("DRIVER", "embedded")
+        return "embedded", "this clone has data of it"
+    refusals: list[str] = []
     for name, kind in DRIVERS.items():
         probe = kind(settings).probe()
         if probe.usable:
             save_setting("DRIVER", name)
-            return name, probe.reason
-        refusals.append(f"{name}: {probe.reason}")
+            return name, "; ".join([*refusals, probe.reason])
+        refusals.append(f"not {name}: {probe.reason}")
     raise MachineError("No driver can run here. " + "; ".join(refusals))

@@ -15,21 +15,29 @@ from sandbox.drivers import engine
 from sandbox.drivers.base import Driver, Footprint, Probe, Ready, Service
 from sandbox.drivers.cards import Card, read_cards
 from sandbox.drivers.environment_files import render_dotenv, render_raw
-from sandbox.drivers.images import build_missing, image_tags, own_tags, publish_base
-from sandbox.endpoints import docker_endpoints
-from sandbox.errors import MachineError, ServiceError
+from sandbox.drivers.images import MOUNTED_OF_JENKINS, build_missing, image_tags, own_tags, publish_base
+from sandbox.endpoints import LOOP, docker_endpoints
+from sandbox.errors import MachineError, SandboxError, ServiceError
 from sandbox.settings import ORGANISATION, REPOSITORIES, ROOT, Settings, ssh_public_key, write_private
 
 STATE = ROOT / ".sandbox-docker"
 # What is started before the rest, and what bootstrap may do then.
 PHASES = (
     (("mysql", "minio", "registry", "engine"), ("registry", "mysql", "minio")),
-    (("gitea",), ("gitea",)),
+    (("gitea",), ("gitea", "gitea-users")),
     (("jenkins-agent", "jenkins"), ("jenkins", "git")),  # first commits are pushed when their hooks are there
 )
+OF_REAL_SERVERS = {
+    "gitea-users",
+    "jenkins",
+}  # services/ci, where it stands for both, has neither users nor hooks
 WAIT_SECONDS = 300  # for one phase to be healthy
 # The folders of mounted configuration: their digests are labels of the containers that read them.
-MOUNTED = {"PROMETHEUS": "prometheus", "GRAFANA": "grafana", "JENKINS": "jenkins"}
+MOUNTED = {
+    "PROMETHEUS": ("prometheus",),
+    "GRAFANA": ("grafana",),
+    "JENKINS": tuple(f"jenkins/{folder}" for folder in sorted(MOUNTED_OF_JENKINS)),
+}
 CA_IN_CONTAINERS = "/etc/sandbox/ca.pem"
 CA_VARIABLES = (
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
@@ -84,8 +92,15 @@ class DockerDriver(Driver):
             return Probe(False, str(error).splitlines()[0])
         if not (plugin := docker_plugin("compose")):
             return Probe(False, f"Docker {version} answers, but has no Compose plugin")
-        if image := engine.unreachable_image(self.engine, self.settings.compose_override):
-            return Probe(False, f"Docker {version} answers, but cannot have images such as {image}")
+        try:
+            engine.check(self.engine, self.settings)
+            images = engine.unreachable_images(self.engine, self.settings.compose_override)
+        except SandboxError as error:
+            return Probe(False, str(error).splitlines()[0])
+        if images:
+            return Probe(
+                False, f"Docker {version} answers, but cannot have {len(images)} images, {images[0]} first"
+            )
         return Probe(True, f"Docker {version} and Compose {plugin} answer")
 
     @explained()
@@ -106,7 +121,7 @@ class DockerDriver(Driver):
             for name in provided:
                 if name == "registry":
                     self._publish_base()
-                if name != "jenkins" or name in there:  # where services/ci stands for it, hooks are its own
+                if name not in OF_REAL_SERVERS or "jenkins" in self.compose.services:
                     yield Ready(name, changed)
         yield Ready("everything", self._up(()))
         self._forget_old_images()
@@ -227,17 +242,23 @@ class DockerDriver(Driver):
             "CA_FILE": bundle or "/dev/null",
             "ORGANISATION": ORGANISATION,
             "REPOSITORIES": " ".join(REPOSITORIES),
+            "GIT_URL": self.endpoints.git.inside.replace(f"{LOOP}:{self.settings.ci_token}@", ""),
+            "STATUS_URL": self.endpoints.status.inside,
+            "STATUS_USER": LOOP,
             "CI_HOOK_URL": self.endpoints.hook_url,
         }
         trusted = dict.fromkeys(CA_VARIABLES, CA_IN_CONTAINERS) if bundle else {}
-        files = {f"CONFIGURATION_{name}": _digest(ROOT / folder) for name, folder in MOUNTED.items()}
+        files = {f"CONFIGURATION_{name}": _digest(folders) for name, folders in MOUNTED.items()}
         return self.settings.as_environment() | image_tags(override) | files | derived | trusted
 
 
-def _digest(folder: Path) -> str:
+def _digest(folders: tuple[str, ...]) -> str:
     """Of the files below: a container with other mounted files is to be made anew."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()[:12]
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
+    named = [
+        str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in found if path.suffix != ".md"
+    ]
+    return hashlib.sha256(b"".join(named)).hexdigest()[:12]
 
 
 def health(container: Any | None) -> tuple[bool, bool, str]:

@@ -125,11 +125,9 @@ def _check_other_names(engine: DockerClient, project: str) -> None:
             )
 
 
-def unreachable_image(engine: DockerClient, override: str) -> str:
-    """The first image that the engine does not have, if it cannot fetch it either; else empty."""
-    missing = (image for image in upstream_images(override) if not has_image(engine, image))
-    first = next(missing, "")
-    return "" if not first or _in_registry(engine, first) else first
+def unreachable_images(engine: DockerClient, override: str) -> list[str]:
+    """The images that the engine neither has nor can fetch. Raises SettingsError for a wrong override."""
+    return _nowhere(engine, [image for image in upstream_images(override) if not has_image(engine, image)])
 
 
 def fetch_images(engine: DockerClient, compose: Compose) -> None:
@@ -139,10 +137,7 @@ def fetch_images(engine: DockerClient, compose: Compose) -> None:
     missing = sorted({*missing_images(engine, foreign), *_missing_bases(engine, compose)})
     if not missing:
         return
-    console.step(f"looking up {len(missing)} images")
-    with ThreadPoolExecutor(LOOKED_UP_AT_ONCE) as pool:
-        there = list(pool.map(lambda image: _in_registry(engine, image), missing))
-    if nowhere := [image for image, found in zip(missing, there, strict=True) if not found]:
+    if nowhere := _nowhere(engine, missing):
         raise MachineError(
             "P20 These images are not on this machine, and their registries lack them or do not answer:\n  "
             + "\n  ".join(nowhere),
@@ -165,6 +160,15 @@ def _announce(engine: DockerClient, compose: Compose, images: list[str]) -> None
     known = sum(size for size in sizes if size is not None)
     more = " or more" if None in sizes else ""
     console.note(f"{len(images)} images to download, {known / 1024**2:.0f} MiB{more}")
+
+
+def _nowhere(engine: DockerClient, images: list[str]) -> list[str]:
+    """Of these images those that no registry gives."""
+    if images:
+        console.step(f"looking up {len(images)} images")
+    with ThreadPoolExecutor(LOOKED_UP_AT_ONCE) as pool:
+        there = list(pool.map(lambda image: _in_registry(engine, image), images))
+    return [image for image, found in zip(images, there, strict=True) if not found]
 
 
 def _in_registry(engine: DockerClient, image: str) -> bool:

@@ -28,8 +28,9 @@ SOURCES = {
 }
 BASE, BASE_TAG = "base/python", "sandbox"  # the PYTHON_IMAGE of builds in the engine
 REGISTRY_HINT = "Run: make logs SERVICE=registry"
-MOUNTED = {"casc", "jobs", "init.groovy.d"}  # of jenkins/: read where they lie
-NOT_IN_IMAGES = MOUNTED | {"tests", "__pycache__", ".venv", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
+MOUNTED_OF_JENKINS = {"casc", "jobs", "init.groovy.d"}  # read where they lie
+CACHES = {"__pycache__", ".venv", ".pytest_cache", ".ruff_cache", ".mypy_cache"}
+NOT_IN_IMAGES = MOUNTED_OF_JENKINS | CACHES | {"tests"}
 DIGITS = 12
 
 
@@ -40,13 +41,20 @@ def image_tags(override: str) -> dict[str, str]:
 
 
 def upstream_images(override: str) -> list[str]:
-    """The images of others that the Compose files name, as far as they are written out."""
+    """The images of others that the Compose files name, bases of our own included. Raises SettingsError."""
     services: dict[str, dict[str, Any]] = {}
     for block in _blocks(override):
         for name, part in block.items():
             services[name] = services.get(name, {}) | part
-    images = [str(part.get("image", "$")) for part in services.values() if "profiles" not in part]
-    return [image for image in images if "$" not in image]
+    images = [image for part in services.values() if "profiles" not in part for image in _named(part)]
+    return [image for image in dict.fromkeys(images) if "$" not in image]
+
+
+def _named(block: dict[str, Any]) -> list[str]:
+    """The image of a service, and the bases that its build is given."""
+    arguments = (block.get("build") or {}).get("args") or {}
+    bases = [str(base) for key, base in arguments.items() if key.endswith("_IMAGE")]
+    return [str(block.get("image", "$")), *bases]
 
 
 def _blocks(override: str) -> list[dict[str, Any]]:
@@ -70,7 +78,7 @@ def _services(path: Path) -> dict[str, Any]:
     try:
         read = yaml.safe_load(path.read_text()) or {}
         return dict(read.get("services") or {})
-    except (yaml.YAMLError, AttributeError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, AttributeError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path} is no Compose file: {error}", "Mend it, or empty COMPOSE_OVERRIDE"
         ) from error

@@ -38,6 +38,7 @@ STEPS = (
     Step("minio", "raw data", raw_data.run),
     Step("gitea", "gitea administrator", gitea_admin.run),
     Step("gitea", "repositories", repositories.run),
+    Step("gitea-users", "rights", git_wiring.give_rights),
+    Step("jenkins", "hooks", git_wiring.hang_hooks),
     Step("git", "first commits", sample_repositories.run),
-    Step("jenkins", "hooks and rights", git_wiring.run),
 )

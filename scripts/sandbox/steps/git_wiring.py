@@ -1,4 +1,4 @@
-"""What ties Gitea to the loop: its user, signed push hooks to Jenkins, the protection of main.
+"""What ties Gitea to the loop: its user and the protection of main, then signed push hooks to Jenkins.
 
 Only a real Gitea has these routes: the tests' stand-in signs and sends pushes by itself.
 """
@@ -26,19 +26,30 @@ class Wiring:
     webhook_secret: str = field(repr=False)
 
 
-def run(context: Context) -> str:
-    """Put user, rights, hooks and protection right; says what changed, or nothing."""
+Part = Callable[[Gitea, Wiring], list[str]]
+
+
+def give_rights(context: Context) -> str:
+    """Put user, rights and protection right, before Jenkins logs in as that user; says what changed."""
+    return prepare(context.endpoints.status.outside, _wiring(context), RIGHTS)
+
+
+def hang_hooks(context: Context) -> str:
+    """Put the hooks right, when Jenkins is there to answer; says what changed, or nothing."""
+    return prepare(context.endpoints.status.outside, _wiring(context), HOOKS)
+
+
+def _wiring(context: Context) -> Wiring:
     settings = context.settings
     secrets = (settings.gitea_admin_password, settings.ci_token, settings.ci_webhook_secret)
-    wiring = Wiring(context.endpoints.hook_url, *secrets)
-    return prepare(context.endpoints.status.outside, wiring)
+    return Wiring(context.endpoints.hook_url, *secrets)
 
 
-def prepare(url: str, wiring: Wiring, patience: float = PATIENCE) -> str:
+def prepare(url: str, wiring: Wiring, parts: tuple[Part, ...], patience: float = PATIENCE) -> str:
     """The same with plain values; `url` is the root of Gitea's API. Raises GiteaError."""
     gitea = Gitea(url, wiring.admin_password)
     done = [
-        change for part in PARTS for change in patiently(partial(part, gitea, wiring), GiteaAway, patience)
+        change for part in parts for change in patiently(partial(part, gitea, wiring), GiteaAway, patience)
     ]
     return ", ".join(done)
 
@@ -66,4 +77,5 @@ def _protection(gitea: Gitea, _: Wiring) -> list[str]:
 
 
 # In order; each part looks, makes what is missing and names it.
-PARTS: tuple[Callable[[Gitea, Wiring], list[str]], ...] = (_user, _writers, _hooks, _protection)
+RIGHTS: tuple[Part, ...] = (_user, _writers, _protection)
+HOOKS: tuple[Part, ...] = (_hooks,)

@@ -1,0 +1,38 @@
+// One build at a time of a repository, in order of arrival. As a property of the job a pushed Jenkinsfile could take
+// it away: Declarative removes what an earlier Jenkinsfile declared and this one does not. For the same reason a job
+// that a build has changed gets its own definition back.
+import hudson.model.Queue
+import hudson.model.Run
+import hudson.model.TaskListener
+import hudson.model.listeners.RunListener
+import hudson.model.queue.CauseOfBlockage
+import hudson.model.queue.QueueTaskDispatcher
+import java.util.logging.Logger
+import javax.xml.transform.stream.StreamSource
+import jenkins.model.Jenkins
+import org.jenkinsci.plugins.workflow.job.WorkflowJob
+
+def jenkins = Jenkins.get()
+def ours = System.getenv('REPOSITORIES').tokenize(' ').collect { jenkins.getItemByFullName(it) }.findAll()
+
+jenkins.getExtensionList(QueueTaskDispatcher).add(new QueueTaskDispatcher() {
+    CauseOfBlockage canRun(Queue.Item item) {
+        def job = item.task
+        if (!(job instanceof WorkflowJob) || !ours.any { it.fullName == job.fullName } || !job.building) return null
+        new CauseOfBlockage() { String getShortDescription() { 'waits for the build before it' } }
+    }
+})
+
+// What Declarative remembers of a Jenkinsfile stands in `actions`, all that counts in the rest.
+def definition = { WorkflowJob job -> job.configFile.asString().replaceAll(/(?s)<actions>.*?<\/actions>|<actions\/>/, '') }
+def configured = ours.collectEntries { [it.fullName, it.configFile.asString()] }
+def expected = ours.collectEntries { [it.fullName, definition(it)] }
+
+jenkins.getExtensionList(RunListener).add(new RunListener<Run>() {
+    void onCompleted(Run run, TaskListener listener) {
+        def job = run.parent
+        if (!(job.fullName in expected) || definition(job) == expected[job.fullName]) return
+        Logger.getLogger('mlops-sandbox.jobs').warning("The Jenkinsfile of ${run} changed the job; it gets its definition back")
+        job.updateByXml(new StreamSource(new StringReader(configured[job.fullName])))
+    }
+})
