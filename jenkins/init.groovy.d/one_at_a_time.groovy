@@ -18,13 +18,16 @@ def ours = System.getenv('REPOSITORIES').tokenize(' ').collect { jenkins.getItem
 jenkins.getExtensionList(QueueTaskDispatcher).add(new QueueTaskDispatcher() {
     CauseOfBlockage canRun(Queue.Item item) {
         def job = item.task
-        if (!(job instanceof WorkflowJob) || !ours.any { it.fullName == job.fullName } || !job.building) return null
+        if (!(job instanceof WorkflowJob) || !ours.any { it.fullName == job.fullName }) return null
+        def earlier = Queue.instance.getItems(job).any { it.id < item.id } // several may be looked at before one starts
+        if (!earlier && !job.building) return null
         new CauseOfBlockage() { String getShortDescription() { 'waits for the build before it' } }
     }
 })
 
 // What Declarative remembers of a Jenkinsfile stands in `actions`, all that counts in the rest.
 def definition = { WorkflowJob job -> job.configFile.asString().replaceAll(/(?s)<actions>.*?<\/actions>|<actions\/>/, '') }
+ours*.save() // in Jenkins' own words, which Job DSL's are not
 def configured = ours.collectEntries { [it.fullName, it.configFile.asString()] }
 def expected = ours.collectEntries { [it.fullName, definition(it)] }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import docker
 import requests
@@ -133,6 +133,20 @@ def connect() -> DockerClient:
             "Start Docker (systemctl start docker, or Docker Desktop), then: make up. "
             "Without Docker: set DRIVER=embedded in .env, a sandbox of its own with its own data",
         ) from error
+
+
+def execute(
+    project: str, service: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Exit code and output of a command in a service's container. Raises ServiceError where none runs."""
+    labels = [f"{PROJECT}={project}", f"{SERVICE}={service}"]
+    with explained():
+        found = connect().containers.list(filters={"label": labels})
+        if not found:
+            raise ServiceError(f"The project {project} has no running container {service}.", "Run: make up")
+        result = found[0].exec_run(list(command), environment=dict(environment or {}))
+    said = cast(bytes, result.output).decode(errors="replace")  # an iterator only where asked for a stream
+    return result.exit_code or 0, said
 
 
 def docker_plugin(name: str) -> str:

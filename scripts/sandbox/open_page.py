@@ -15,7 +15,8 @@ def find_page(context: Context, name: str) -> Service:
     pages = {service.name: service for service in context.driver.services() if service.url.startswith("http")}
     chosen = name or next((first for first in FIRST if first in pages), "")
     if chosen not in pages:
-        raise ServiceError(f"There is no page of {chosen!r}.", f"Pages: {', '.join(pages)}")
+        missing = f"There is no page of {chosen!r}." if chosen else "There is no page of code or builds here."
+        raise ServiceError(missing, f"Pages: {', '.join(pages) or 'none; run make up'}")
     return pages[chosen]
 
 

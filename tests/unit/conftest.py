@@ -16,8 +16,8 @@ from jsonschema import Draft4Validator
 Request = tuple[str, str, Any]  # method, path below the API's root, JSON body
 Served = TypeVar("Served", bound=HTTPServer)
 TEXT, TRUTH = {"type": "string"}, {"type": "boolean"}
-# Of Gitea's routers/api/v1/admin/user.go and modules/structs/admin_user.go: the extract of the description
-# that is kept beside the project has not got these two. A whole description brings its own.
+# Of Gitea's routers/api/v1 (admin/user.go, repo/collaborators.go) and modules/structs/admin_user.go: the
+# extract of the description that is kept beside the project has not got these. A whole one brings its own.
 EDIT_USER = {
     "type": "object",
     "required": ["source_id", "login_name"],
@@ -28,6 +28,9 @@ EDIT_USER = {
 }
 MORE = {
     "/users/{username}": {"get": {"operationId": "userGet", "parameters": []}},
+    "/repos/{owner}/{repo}/collaborators/{collaborator}/permission": {
+        "get": {"operationId": "repoGetRepoPermissions", "parameters": []}
+    },
     "/admin/users/{username}": {
         "patch": {
             "operationId": "adminEditUser",

@@ -4,18 +4,20 @@ import json
 import re
 import threading
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
-from sandbox import cli, open_page
+from sandbox import cli, context, open_page
 from sandbox.doctor import check, diagnosis, machine
 from sandbox.doctor.check import Absent, Broken, Case, Check, Finding
 from sandbox.doctor.links import CHECKS
 from sandbox.drivers.base import Service
 from sandbox.errors import MachineError, ServiceError, SettingsError
 from sandbox.http import ApiError
+from sandbox.settings import create_env_file, load_settings, save_setting
 
 
 def service(name: str, url: str = "", **changes) -> Service:
@@ -143,19 +145,35 @@ def test_a_check_that_hangs_fails_and_the_next_one_is_made():
 
 
 def test_no_check_begins_when_the_time_of_all_is_over():
-    (finding,) = findings(Check("D01", "a", broken, ""), total=-1)
-    assert (finding.state, "time" in finding.detail) == ("skipped", True)
+    (finding,) = findings(Check("D01", "a", lambda _: pytest.fail("looked"), ""), total=-1)
+    assert (finding.state, finding.detail) == ("failed", "not looked at within -1 s")
+    assert finding.hint.endswith("then: make doctor")
 
 
 def test_no_secret_of_env_is_shown_and_a_finding_is_one_line(settings):
     def look(seen: Case) -> str:
         env = seen.settings
-        raise Broken(f"{env.ci_token}\n at {env.gitea_admin_password} {env.jenkins_agent_key}\n" + "x" * 999)
+        said = f"{env.ci_token}\n at {env.gitea_admin_password} {env.jenkins_agent_key}\n" + "x" * 999
+        raise Broken(said, f"Say {env.ci_token}")
 
     (finding,) = findings(Check("D01", "a", look, ""), case=case(settings=settings))
     assert finding.detail.startswith("… at … … xxx")
     assert "\n" not in finding.detail
     assert len(finding.detail) < 500
+    assert finding.hint == "Say …"
+
+
+def test_a_secret_is_hidden_before_the_line_is_cut(settings):
+    def look(seen: Case) -> str:
+        raise Broken("x" * (diagnosis.DETAIL - 2) + seen.settings.ci_token)
+
+    (finding,) = findings(Check("D01", "a", look, ""), case=case(settings=settings))
+    assert finding.detail == "x" * (diagnosis.DETAIL - 2) + "…"
+
+
+def test_a_secret_that_may_be_a_word_hides_no_word(settings):
+    seen = case(settings=replace(settings, ci_token="push", gitea_admin_password="pushed"))
+    assert seen.discreet("a push, pushed") == "a push, …"
 
 
 def test_findings_come_one_by_one():
@@ -206,9 +224,27 @@ def test_an_ill_service_is_named_with_its_log_and_those_of_other_layers_are_not(
     assert machine.services(case(service("ci"))) == "ci healthy"
 
 
-def test_the_doctor_reads_env_and_does_not_write_it(monkeypatch, settings):
+def test_the_doctor_reads_env(monkeypatch, settings):
     monkeypatch.setattr(check, "load_settings", lambda: replace(settings, driver="embedded"))
     assert check.read_only_context().driver.name == "embedded"
+
+
+def test_the_doctor_does_not_write_env_where_every_other_command_adds_a_line(monkeypatch, folder):
+    create_env_file(folder)
+    save_setting("DRIVER", "embedded", folder)
+    env = folder / ".env"
+    lines = env.read_text().splitlines(keepends=True)
+    env.write_text("".join(line for line in lines if not line.startswith("CI_KEEP_DAYS=")))
+    before = env.read_bytes()
+    monkeypatch.setattr(context, "ROOT", folder)
+    for name, function in (("load_settings", load_settings), ("create_env_file", create_env_file)):
+        for module in (check, context):
+            monkeypatch.setattr(module, name, partial(function, folder), raising=False)
+    (finding, *_) = diagnosis.diagnose()
+    assert (finding.code, "CI_KEEP_DAYS is missing" in finding.detail) == ("D01", True)
+    assert env.read_bytes() == before
+    context.Context.load()
+    assert env.read_bytes() != before
 
 
 def run(monkeypatch, found: list[Finding], *arguments: str):
@@ -268,6 +304,12 @@ def test_the_page_has_each_code_with_its_link_and_commands_that_exist(root):
 
 
 PAGES = [service("ci", "http://c/"), service("mlflow", "http://m/"), service("scheduler")]
+
+
+def test_where_no_page_is_that_is_said():
+    with pytest.raises(ServiceError, match="no page of code or builds here") as caught:
+        find("")
+    assert caught.value.hint == "Pages: none; run make up"
 
 
 def find(name: str, *services: Service) -> str:

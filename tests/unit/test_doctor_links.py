@@ -5,21 +5,27 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from sandbox import compose
 from sandbox.clients.gitea import Gitea, GiteaError
 from sandbox.clients.statuses import Statuses
 from sandbox.compose import PROJECT, SERVICE
-from sandbox.doctor import builds, containers, git, registry
+from sandbox.doctor import builds, catching_up, containers, git, registry
 from sandbox.doctor.check import Absent, Broken, Case
 from sandbox.endpoints import docker_endpoints, embedded_endpoints
+from sandbox.errors import ServiceError
+from sandbox.git import git as run_git
 from sandbox.http import ApiError
 from sandbox.settings import REPOSITORIES, Settings
+from sandbox.steps import bare_repositories
 
 FIRST = REPOSITORIES[0]
 HEAD = "c" * 40
@@ -39,6 +45,8 @@ class Servers(ThreadingHTTPServer):
         self.rights = {name: {"admin": False, "push": True, "pull": True} for name in REPOSITORIES}
         self.hooks: dict[str, list[dict[str, Any]]] = {name: [] for name in REPOSITORIES}
         self.statuses = {name: ["pending", "failure"] for name in REPOSITORIES}
+        self.since = datetime.now(UTC)  # the statuses are of then
+        self.logs: dict[int, str] = {}  # of missed-pushes, by number
         self.jobs: dict[str, Any] = {
             name: {"buildable": True, "lastBuild": {"number": 7, "result": "SUCCESS"}}
             for name in REPOSITORIES
@@ -72,7 +80,9 @@ class Servers(ThreadingHTTPServer):
             return self.of_trigger(parse_qs(urlsplit(target).query)["token"][0], headers, body)
         if path == "/computer/api/json":
             return 200, {"computer": self.agents}
-        name = path.split("/")[2]
+        _, _, name, *rest = path.split("/")
+        if rest[-1:] == ["consoleText"]:
+            return 200, self.logs[int(rest[0])].encode()
         return (200, self.jobs[name]) if name in self.jobs else (404, {})
 
     def of_gitea(self, method: str, path: str, login: str | None, body: bytes) -> Answer:
@@ -93,7 +103,8 @@ class Servers(ThreadingHTTPServer):
         return 200, self.hooks[name]
 
     def of_statuses(self, name: str, combined: bool) -> Answer:
-        rows = [{"id": n, "context": "ci", "status": state} for n, state in enumerate(self.statuses[name], 1)]
+        common = {"context": "ci", "created_at": self.since.isoformat(timespec="seconds")}
+        rows = [{"id": n, "status": state, **common} for n, state in enumerate(self.statuses[name], 1)]
         # Gitea names no commit where it has no status.
         return 200, {"sha": HEAD if rows else ""} if combined else rows
 
@@ -207,7 +218,9 @@ def test_a_wrong_password_is_said_and_not_shown(servers):
 
 def test_an_administrator_without_that_right_is_said(servers):
     servers.admins = set()
-    assert "no administrator" in cause(git.administrator, servers)
+    with pytest.raises(Broken, match="no administrator") as caught:
+        git.administrator(servers.case())
+    assert "Site Administration" in caught.value.hint
 
 
 def test_a_loop_user_with_too_little_or_too_much_is_said(servers):
@@ -242,6 +255,11 @@ def test_a_missing_hook_is_said(hooked):
 def test_an_altered_hook_is_said(hooked, change, said):
     hooked.hooks[FIRST][0].update(change)
     assert cause(git.hooks, hooked) == f"{FIRST}: its {said} must be another"
+
+
+def test_two_hooks_of_ours_are_said(hooked):
+    hooked.hooks[FIRST] *= 2
+    assert cause(git.hooks, hooked) == f"{FIRST}: there are 2 hooks to Jenkins: each push is built as often"
 
 
 def test_a_hook_with_another_secret_is_said(hooked):
@@ -302,6 +320,76 @@ def test_a_head_that_ci_has_never_heard_of_is_said(servers):
     assert f"head of {FIRST} has no status ci" in cause(builds.statuses, servers)
 
 
+def test_a_head_that_is_pending_for_too_long_is_said(servers):
+    servers.statuses[FIRST] = ["pending"]
+    servers.since -= builds.STALE - timedelta(minutes=1)
+    assert f"{FIRST} pending" in builds.statuses(servers.case())
+    servers.since -= timedelta(minutes=2)
+    said = f"the head of {FIRST} is pending for more than 75 minutes: nobody builds it"
+    assert cause(builds.statuses, servers) == said
+    servers.statuses[FIRST] = ["pending", "failure"]
+    assert f"{FIRST} failure" in builds.statuses(servers.case())
+
+
+QUIET = "branch heads looked at: 4, missed: 0, sent again: 0\n"
+BUSY = "[2026-11-21T15:00:00.000Z] branch heads looked at: 4, missed: 2, sent again: 2\nFinished: SUCCESS\n"
+
+
+def ran(servers: Servers, *builds: tuple[float, str | None, str]) -> None:
+    """Let missed-pushes have had these builds, the newest first: minutes since its start, result, log."""
+    rows = []
+    for number, (minutes, result, log) in zip(range(len(builds), 0, -1), builds, strict=True):
+        began = datetime.now(UTC) - timedelta(minutes=minutes)
+        rows.append({"number": number, "result": result, "timestamp": int(began.timestamp() * 1000)})
+        servers.logs[number] = log
+    servers.jobs["missed-pushes"] = {"buildable": True, "builds": rows}
+
+
+def test_the_job_of_missed_pushes_that_works_and_has_nothing_to_do_holds(servers):
+    older = ((10, "FAILURE", "ci: Gitea is away"), (16, "SUCCESS", BUSY))
+    ran(servers, (0, None, ""), (5, "SUCCESS", QUIET), *older)
+    assert catching_up.missed_pushes(servers.case()) == "#3 SUCCESS; nothing was sent again lately"
+
+
+def test_a_job_of_missed_pushes_that_does_not_run_is_said(servers):
+    assert cause(catching_up.missed_pushes, servers) == "there is no job missed-pushes"
+    ran(servers, (0, None, ""), (16, "SUCCESS", QUIET))
+    assert cause(catching_up.missed_pushes, servers) == "missed-pushes has not ended once within 15 minutes"
+    ran(servers, (5, "SUCCESS", QUIET))
+    servers.jobs["missed-pushes"]["buildable"] = False
+    with pytest.raises(Broken, match="disabled") as caught:
+        catching_up.missed_pushes(servers.case())
+    assert caught.value.hint == f"Enable it: {servers.endpoints.ci.outside}/job/missed-pushes/"
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("+ ci catch-up\n[15:00Z] ci: model_training: it is archived\n", "model_training: it is archived"),
+        ("Cancelling nested steps due to timeout\n", "its log has no word of ci catch-up"),
+    ],
+)
+def test_a_job_of_missed_pushes_that_fails_says_why(servers, log, said):
+    ran(servers, (1, "FAILURE", QUIET + log), (6, "SUCCESS", QUIET))
+    assert cause(catching_up.missed_pushes, servers) == f"missed-pushes #2 ended FAILURE: {said}"
+
+
+def test_deliveries_that_got_lost_are_said_with_where_gitea_tells_why(servers):
+    ran(servers, (1, "SUCCESS", QUIET), (6, "SUCCESS", BUSY), (11, "SUCCESS", BUSY), (16, "SUCCESS", BUSY))
+    with pytest.raises(Broken, match="had to send 4 pushes again") as caught:
+        catching_up.missed_pushes(servers.case())
+    assert caught.value.hint.endswith("make logs SERVICE=gitea")
+
+
+def test_what_ci_catch_up_says_is_what_the_doctor_reads(root):
+    """The two know each other by these words alone."""
+    text = (root / "services/ci/ci/catch_up.py").read_text()
+    assert "missed: {search.missed}, sent again: {search.sent}" in text
+    assert f"\nSTALE = timedelta(minutes={builds.STALE.seconds // 60})" in text
+    assert 'print_error(f"ci: {error}")' in (root / "services/ci/ci/cli.py").read_text()
+    assert f"pipelineJob('{catching_up.JOB}')" in (root / "jenkins/jobs/missed_pushes.groovy").read_text()
+
+
 def test_an_agent_that_is_away_is_said_with_jenkins_reason(servers):
     servers.agents[1] |= {"offline": True, "offlineCauseReason": "Connection was broken"}
     assert cause(builds.agent, servers) == "jenkins-agent is offline: Connection was broken"
@@ -328,19 +416,38 @@ def test_a_damaged_blob_is_said(servers):
     assert "is not what its name says" in cause(registry.pull, servers)
 
 
-def test_bare_repositories_need_a_program_that_runs(settings, tmp_path):
-    endpoints = embedded_endpoints(settings, tmp_path)
-    case = Case(lambda: SimpleNamespace(endpoints=endpoints))
-    for name in REPOSITORIES:
-        hook = tmp_path / "git" / "mlops" / f"{name}.git" / "hooks" / "post-receive"
-        hook.parent.mkdir(parents=True)
-        with pytest.raises(Broken, match=name):
-            git.bare_hooks(case)
-        hook.touch(mode=0o644)
-        with pytest.raises(Broken, match=name):
-            git.bare_hooks(case)
-        hook.chmod(0o755)
-    assert FIRST in git.bare_hooks(case)
+@pytest.fixture
+def bare(settings, tmp_path) -> Case:
+    """The bare repositories that bootstrap makes."""
+    driver = SimpleNamespace(state=tmp_path)
+    context = SimpleNamespace(endpoints=embedded_endpoints(settings, tmp_path), driver=driver)
+    bare_repositories.run(context)
+    return Case(lambda: context)
+
+
+def test_bare_repositories_that_bootstrap_made_hold(bare):
+    assert FIRST in git.bare_hooks(bare)
+
+
+def set_path(*words: str) -> Callable[[Path], object]:
+    return lambda hook: run_git("config", *words, folder=hook.parents[1])
+
+
+@pytest.mark.parametrize("name", REPOSITORIES)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda hook: hook.unlink(), "not there or not executable"),
+        (lambda hook: hook.chmod(0o644), "not there or not executable"),
+        (lambda hook: hook.write_text("#!/bin/sh\n"), "is another program"),
+        (set_path("core.hooksPath", "/x"), "hooksPath is /x, not"),
+        (set_path("--unset", "core.hooksPath"), "is not set, not"),
+    ],
+)
+def test_a_hook_that_is_not_as_bootstrap_made_it_is_said(bare, tmp_path, name, change, said):
+    change(tmp_path / "git" / "mlops" / f"{name}.git" / "hooks" / "post-receive")
+    with pytest.raises(Broken, match=f"^{name}: .*{said}"):
+        git.bare_hooks(bare)
 
 
 class FakeEngine:
@@ -363,7 +470,7 @@ class FakeEngine:
 
 
 def inside(monkeypatch: pytest.MonkeyPatch, servers: Servers, engine: FakeEngine) -> Case:
-    monkeypatch.setattr(containers, "connect", lambda: engine)
+    monkeypatch.setattr(compose, "connect", lambda: engine)
     return servers.case()
 
 
@@ -393,10 +500,27 @@ def test_commands_inside_have_a_time_limit_and_say_what_they_saw(monkeypatch, se
     [
         (FakeEngine(128, b"fatal: could not resolve host"), "ended with 128: fatal: could not resolve host"),
         (FakeEngine(124, b""), "had no answer within 10 s"),
+        (FakeEngine(143, b""), "had no answer within 10 s"),
         (FakeEngine(there=False), "no running container jenkins-agent"),
     ],
 )
 def test_a_command_that_fails_inside_is_said(monkeypatch, servers, engine, said):
     case = inside(monkeypatch, servers, engine)
-    with pytest.raises(Broken, match=said):
+    with pytest.raises(ServiceError, match=said):
         containers.clone(case)
+
+
+def test_the_last_words_of_a_command_are_cut_after_secrets_are_hidden(monkeypatch, servers):
+    token = servers.settings.ci_token
+    said = token + "x" * (containers.LAST_WORDS - 1)
+    with pytest.raises(Broken) as caught:
+        containers.engine(inside(monkeypatch, servers, FakeEngine(1, said.encode())))
+    assert str(caught.value).endswith(": …" + "x" * (containers.LAST_WORDS - 1))
+
+
+def test_the_engine_of_builds_pulls_by_the_name_that_builds_use(monkeypatch, servers):
+    engine = FakeEngine()
+    containers.pull(inside(monkeypatch, servers, engine))
+    ((command, _),) = engine.told
+    assert command[2:] == ["docker", "pull", "--quiet", "registry:5000/base/python:sandbox"]
+    assert engine.asked[0]["label"][1] == f"{SERVICE}=jenkins-agent"

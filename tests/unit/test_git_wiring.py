@@ -64,12 +64,17 @@ class FakeGitea(ThreadingHTTPServer):
         if collection == "collaborators":
             if method == "PUT":
                 self.writers[f"{name}/{item[0]}"] = body["permission"]
-            return (204 if f"{name}/{item[0]}" in self.writers else 404), None
+                return 204, None
+            assert item[1:] == ["permission"]
+            return 200, {"permission": self.writers.get(f"{name}/{item[0]}", "none")}
         rows = self.hooks[name] if collection == "hooks" else self.rules[name]
         if method == "POST":
             rows.append({**body, "id": len(rows) + 1})
         if method == "PATCH":
-            rows[int(item[0]) - 1].update(body)
+            next(row for row in rows if row["id"] == int(item[0])).update(body)
+        if method == "DELETE":
+            rows[:] = [row for row in rows if row["id"] != int(item[0])]
+            return 204, None
         return (200 if method != "POST" else 201), [hidden(row) for row in rows]
 
 
@@ -123,10 +128,12 @@ def test_a_second_time_writes_nothing(server):
 
 def test_every_request_is_one_that_gitea_describes(server, operation):
     wire(server.url, WIRING)
+    server.hooks[FIRST].append({**server.hooks[FIRST][0], "id": 2})
     wire(server.url, replace(WIRING, loop_password="new", webhook_secret="new"))
     assert {operation(request) for request in server.seen} == {
         *("userGetCurrent", "userGet", "adminCreateUser", "adminEditUser"),
-        *("repoCheckCollaborator", "repoAddCollaborator", "repoListHooks", "repoCreateHook", "repoEditHook"),
+        *("repoGetRepoPermissions", "repoAddCollaborator"),
+        *("repoListHooks", "repoCreateHook", "repoEditHook", "repoDeleteHook"),
         *("repoListBranchProtection", "repoCreateBranchProtection"),
     }
 
@@ -159,6 +166,32 @@ def test_an_altered_hook_is_put_right(server, change):
     wire(server.url, WIRING)
     server.hooks[FIRST][0].update(change)
     assert wire(server.url, WIRING) == f"hook of {FIRST} renewed"
+
+
+def test_of_two_hooks_of_ours_one_is_left(server):
+    wire(server.url, WIRING)
+    theirs = {"id": 3, "config": {"url": "http://chat/"}}
+    server.hooks[FIRST] += [{**server.hooks[FIRST][0], "id": 2}, theirs]
+    assert wire(server.url, WIRING) == f"hook of {FIRST} renewed"
+    assert [hook["id"] for hook in server.hooks[FIRST]] == [1, 3]
+    assert wire(server.url, WIRING) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("read", "write", f"loop in {FIRST}"),
+        ("none", "write", f"loop in {FIRST}"),
+        ("write", "write", ""),
+        ("admin", "admin", ""),
+        ("owner", "owner", ""),
+    ],
+)
+def test_a_right_that_is_too_small_is_put_right(server, before, after, said):
+    wire(server.url, WIRING)
+    server.writers[f"{FIRST}/loop"] = before
+    assert wire(server.url, WIRING) == said
+    assert server.writers[f"{FIRST}/loop"] == after
 
 
 def test_a_hook_of_somebody_else_stays(server):

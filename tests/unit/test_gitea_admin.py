@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import compose
 from sandbox.clients.gitea import GiteaAway, GiteaError
 from sandbox.compose import PROJECT, SERVICE
 from sandbox.steps import gitea_admin
@@ -139,7 +140,7 @@ def in_engine(monkeypatch: pytest.MonkeyPatch, settings: Any, server: FakeGitea,
         endpoints=SimpleNamespace(status=status),
     )
     assert all(hasattr(settings, name) for name in vars(context.settings))
-    monkeypatch.setattr(gitea_admin, "connect", lambda: engine)
+    monkeypatch.setattr(compose, "connect", lambda: engine)
     return gitea_admin.run(context)
 
 
@@ -165,5 +166,6 @@ def test_a_failed_command_is_said_without_the_password(monkeypatch, settings, se
 
 
 def test_no_container_is_said(monkeypatch, settings, server):
-    with pytest.raises(GiteaError, match=r"^B24 The project mine has no running container gitea"):
+    with pytest.raises(GiteaError, match=r"^B24 The project mine has no running container gitea") as caught:
         in_engine(monkeypatch, settings, server, FakeEngine(there=False))
+    assert caught.value.hint == "Run: make up"

@@ -13,6 +13,7 @@ from sandbox.http import ApiError, Http
 
 SIGNATURE = "X-Gitea-Signature"
 JOB = "buildable,lastBuild[number,result,building]"
+BUILDS = "buildable,builds[number,result,timestamp]{0,%d}"
 COMPUTER = "computer[displayName,offline,offlineCauseReason]"
 
 
@@ -26,6 +27,15 @@ class Jenkins:
         """Whether a job may build, and its last build; None: no such job."""
         found: dict[str, Any] | None = self._http.find(f"/job/{name}/api/json", tree=JOB)
         return found
+
+    def newest_builds(self, name: str, count: int) -> dict[str, Any] | None:
+        """Whether a job may build, and its newest builds, `timestamp` in Unix ms; None: no such job."""
+        found: dict[str, Any] | None = self._http.find(f"/job/{name}/api/json", tree=BUILDS % count)
+        return found
+
+    def log(self, name: str, number: int) -> str:
+        """What a build has said."""
+        return self._http.call("GET", f"/job/{name}/{number}/consoleText").text
 
     def agent(self, name: str) -> dict[str, Any] | None:
         """Whether an agent is offline and why; None: no such agent."""

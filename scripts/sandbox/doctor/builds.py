@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from datetime import UTC, datetime, timedelta
 
 from sandbox.doctor.check import Broken, Case
 from sandbox.settings import ORGANISATION, REPOSITORIES
@@ -10,6 +11,7 @@ from sandbox.steps.git_wiring import CHECK
 AGENT = "jenkins-agent"  # as jenkins/casc/agents.yaml names it
 # A tag starts no build, and no repository has this commit.
 REF, COMMIT = "refs/tags/doctor", f"{1:040x}"
+STALE = timedelta(minutes=75)  # as services/ci/ci/catch_up.py has it
 
 
 def signed_push(case: Case) -> str:
@@ -43,7 +45,7 @@ def jobs(case: Case) -> str:
 
 
 def statuses(case: Case) -> str:
-    """The head of each main branch was delivered and CI has answered: with whatever verdict."""
+    """The head of each main branch was delivered and CI has answered lately: with whatever verdict."""
     return ", ".join(_status(case, name) for name in REPOSITORIES)
 
 
@@ -85,7 +87,16 @@ def _job(case: Case, name: str) -> str:
 
 def _status(case: Case, name: str) -> str:
     found = case.context.statuses.of(name, "main")
-    said = [row["status"] for row in found[1] if row["context"] == CHECK] if found else []
+    said = [row for row in found[1] if row["context"] == CHECK] if found else []
     if not said:
         raise Broken(f"the head of {name} has no status {CHECK}: its push has not reached CI, or CI not Git")
-    return f"{name} {said[-1]}"
+    state = said[-1]["status"]
+    if state == "pending" and _age(datetime.fromisoformat(said[-1]["created_at"])) > STALE:
+        raise Broken(
+            f"the head of {name} is pending for more than {STALE.seconds // 60} minutes: nobody builds it"
+        )
+    return f"{name} {state}"
+
+
+def _age(when: datetime) -> timedelta:
+    return datetime.now(UTC) - when

@@ -11,6 +11,8 @@ from sandbox.drivers.base import Service
 from sandbox.errors import ServiceError
 from sandbox.settings import SECRETS, Settings, load_settings
 
+SHORTEST_SECRET = 6  # characters; a shorter one would be found in ordinary words
+
 
 class Broken(ServiceError):
     """A link does not hold; the message is the cause."""
@@ -60,11 +62,13 @@ class Case:
         return Jenkins(self.context.endpoints.ci.outside)
 
     def discreet(self, text: str) -> str:
-        """One line without any secret of .env."""
+        """One line without any secret of .env. A text is cut after this: half a secret is not found."""
         # What is not read yet has not been shown to anybody.
         if settings := getattr(self.__dict__.get("context"), "settings", None):
             names = [field.name for field in fields(settings) if field.name.endswith((*SECRETS, "_key"))]
-            for secret in sorted((getattr(settings, name) for name in names), key=len, reverse=True):
+            found = (getattr(settings, name) for name in names)
+            secrets = (secret for secret in found if len(secret) >= SHORTEST_SECRET)
+            for secret in sorted(secrets, key=len, reverse=True):
                 text = text.replace(secret, "…")
         return " ".join(text.split())
 

@@ -2,16 +2,19 @@
 
 import base64
 from collections.abc import Mapping
-from typing import cast
 
-from sandbox.compose import PROJECT, SERVICE, connect, explained
+from sandbox.compose import execute
 from sandbox.doctor.check import Broken, Case
+from sandbox.drivers.images import BASE, BASE_TAG
 from sandbox.endpoints import LOOP
 from sandbox.git import LOGIN
 from sandbox.settings import REPOSITORIES
 
+AGENT = "jenkins-agent"  # of the services
 SECONDS = 10  # of a command in a container
-TIMED_OUT = 124  # the exit code of timeout(1)
+PULL_SECONDS = 20  # of one that may have to fetch an image
+TIMED_OUT = (124, 143)  # exit codes of timeout(1): GNU's, and that of BusyBox
+LAST_WORDS = 300  # characters of a failed command that are shown
 
 
 def reach_jenkins(case: Case) -> str:
@@ -26,14 +29,21 @@ def clone(case: Case) -> str:
     address = LOGIN.sub("//", case.context.endpoints.git.inside)
     for name in REPOSITORIES:
         command = ("git", "ls-remote", "--exit-code", f"{address}/{name}.git", "refs/heads/main")
-        _execute(case, "jenkins-agent", command, _git_login(LOOP, case.settings.ci_token))
-    return f"git ls-remote in the container jenkins-agent sees main of {', '.join(REPOSITORIES)}"
+        _execute(case, AGENT, command, _git_login(LOOP, case.settings.ci_token))
+    return f"git ls-remote in the container {AGENT} sees main of {', '.join(REPOSITORIES)}"
 
 
 def engine(case: Case) -> str:
     """The agent's Docker is the engine of builds, and answers."""
-    said = _execute(case, "jenkins-agent", ("docker", "version", "--format", "{{.Server.Version}}"))
-    return f"Docker {said} answers in the container jenkins-agent"
+    said = _execute(case, AGENT, ("docker", "version", "--format", "{{.Server.Version}}"))
+    return f"Docker {said} answers in the container {AGENT}"
+
+
+def pull(case: Case) -> str:
+    """The engine of builds gets the base image from the registry, as each build does: then it has it."""
+    image = f"{case.context.endpoints.images.inside}/{BASE}:{BASE_TAG}"
+    _execute(case, AGENT, ("docker", "pull", "--quiet", image), seconds=PULL_SECONDS)
+    return f"docker pull {image} works in the container {AGENT}"
 
 
 def _git_login(user: str, password: str) -> dict[str, str]:
@@ -48,19 +58,19 @@ def _git_login(user: str, password: str) -> dict[str, str]:
 
 
 def _execute(
-    case: Case, service: str, command: tuple[str, ...], environment: Mapping[str, str] | None = None
+    case: Case,
+    service: str,
+    command: tuple[str, ...],
+    environment: Mapping[str, str] | None = None,
+    seconds: int = SECONDS,
 ) -> str:
     """What a command says in a service's container. Raises Broken with its last words."""
-    labels = [f"{PROJECT}={case.settings.compose_project_name}", f"{SERVICE}={service}"]
-    with explained():
-        found = connect().containers.list(filters={"label": labels})
-        if not found:
-            raise Broken(f"there is no running container {service}", "Run: make up")
-        result = found[0].exec_run(["timeout", str(SECONDS), *command], environment=dict(environment or {}))
-    said = cast(bytes, result.output).decode(errors="replace").strip()  # an iterator only for a stream
+    limited = ("timeout", str(seconds), *command)
+    code, said = execute(case.settings.compose_project_name, service, limited, environment)
     shown = f"`{' '.join(command)}` in the container {service}"
-    if result.exit_code == TIMED_OUT:
-        raise Broken(f"{shown} had no answer within {SECONDS} s")
-    if result.exit_code:
-        raise Broken(f"{shown} ended with {result.exit_code}: {said[-300:] or 'it says no more'}")
-    return said
+    if code in TIMED_OUT:
+        raise Broken(f"{shown} had no answer within {seconds} s")
+    if code:
+        last_words = case.discreet(said)[-LAST_WORDS:]
+        raise Broken(f"{shown} ended with {code}: {last_words or 'it says no more'}")
+    return said.strip()

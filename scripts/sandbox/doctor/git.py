@@ -1,11 +1,21 @@
 """Checks of where pushes arrive: Gitea's users and hooks, or the hooks of bare repositories."""
 
 import os
+from pathlib import Path
 
 from sandbox.clients.gitea import ADMIN, Gitea, Login
 from sandbox.doctor.check import Absent, Broken, Case
 from sandbox.endpoints import LOOP
+from sandbox.errors import LoopError
+from sandbox.git import git
 from sandbox.settings import ORGANISATION, REPOSITORIES
+from sandbox.steps.bare_repositories import HOOK, HOOKS_PATH, hook_text
+
+# No command of Gitea gives that right to a user who is there already.
+RAISE = (
+    f"Another administrator gives {ADMIN} that right in Gitea: Site Administration, User Accounts. "
+    "docs/doctor.md, D04, makes one"
+)
 
 
 def administrator(case: Case) -> str:
@@ -14,7 +24,7 @@ def administrator(case: Case) -> str:
     if user is None:
         raise Absent("services/ci stands for Gitea here, and has no users")
     if not user["is_admin"]:
-        raise Broken(f"{ADMIN} logs in, but is no administrator")
+        raise Broken(f"{ADMIN} logs in, but is no administrator", RAISE)
     return f"{ADMIN} logs in"
 
 
@@ -50,12 +60,26 @@ def hooks(case: Case) -> str:
 
 
 def bare_hooks(case: Case) -> str:
-    """Each bare repository has a program that runs after a push."""
-    root = case.context.endpoints.git.folder
-    paths = [root / f"{name}.git" / "hooks" / "post-receive" for name in REPOSITORIES]
-    if wrong := [str(path) for path in paths if not (path.is_file() and os.access(path, os.X_OK))]:
-        raise Broken(f"not there or not executable: {', '.join(wrong)}")
-    return f"executable in {', '.join(REPOSITORIES)}"
+    """Each bare repository has the hook that tells CI, and Git looks for it there."""
+    root, text = case.context.endpoints.git.folder, hook_text(case.context.driver.state)
+    faults = {name: _hook_fault(root / f"{name}.git", text) for name in REPOSITORIES}
+    if wrong := [f"{name}: {fault}" for name, fault in faults.items() if fault]:
+        raise Broken("; ".join(wrong))
+    return f"in place and executable in {', '.join(REPOSITORIES)}"
+
+
+def _hook_fault(repository: Path, text: str) -> str:
+    """What bootstrap would change at the hook of a bare repository, or nothing."""
+    hook = repository / "hooks" / HOOK
+    if not (hook.is_file() and os.access(hook, os.X_OK)):
+        return f"{hook} is not there or not executable"
+    if hook.read_text(errors="replace") != text:
+        return f"{hook} is another program"
+    try:
+        path = git("config", "--local", "--get", HOOKS_PATH, folder=repository)
+    except LoopError:  # Git's exit code 1: it has no such line
+        path = ""
+    return "" if path == str(hook.parent) else f"{HOOKS_PATH} is {path or 'not set'}, not {hook.parent}"
 
 
 def _api(case: Case) -> str:

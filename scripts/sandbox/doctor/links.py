@@ -1,6 +1,6 @@
 """The links, in the order in which a push takes them. docs/doctor.md has each code."""
 
-from sandbox.doctor import builds, containers, git, machine, registry
+from sandbox.doctor import builds, catching_up, containers, git, machine, registry
 from sandbox.doctor.check import Check
 
 UP = "Run: make up"
@@ -8,6 +8,7 @@ LOGS = "Run: make logs SERVICE={service}"
 CI = "jenkins|ci|gitea"  # who builds; `gitea` where services/ci stands for both, in the tests
 
 HERE = ("D02",)  # the services are known
+PULL = ("D15", "D16")
 
 CHECKS = (
     Check("D01", "settings", machine.settings, UP),
@@ -27,4 +28,6 @@ CHECKS = (
     Check("D15", "engine of builds", containers.engine, LOGS, ("engine", "jenkins-agent"), HERE),
     Check("D16", "registry gives images", registry.pull, LOGS, ("registry",), HERE),
     Check("D17", "registry takes images", registry.push, LOGS, ("registry",), ("D16",)),
+    Check("D18", "missed pushes", catching_up.missed_pushes, LOGS, ("jenkins",), HERE),
+    Check("D19", "engine gets images", containers.pull, LOGS, ("engine", "registry", "jenkins-agent"), PULL),
 )

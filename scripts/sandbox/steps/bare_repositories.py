@@ -8,6 +8,9 @@ from sandbox.drivers.processes import executable
 from sandbox.git import git
 from sandbox.settings import REPOSITORIES
 
+HOOK = "post-receive"
+HOOKS_PATH = "core.hooksPath"
+
 
 def run(context: Context) -> str:
     """Create the repositories that are missing; keep every hook as it should be."""
@@ -18,14 +21,18 @@ def run(context: Context) -> str:
         git("init", "--quiet", "--bare", "--initial-branch=main", f"{name}.git", folder=root)
     for name in REPOSITORIES:
         hooks = root / f"{name}.git" / "hooks"
-        git("config", "core.hooksPath", str(hooks), folder=hooks.parent)  # a global one would win
-        _write_hook(hooks / "post-receive", context.driver.state)
+        git("config", HOOKS_PATH, str(hooks), folder=hooks.parent)  # a global one would win
+        _write_hook(hooks / HOOK, hook_text(context.driver.state))
     return f"made {', '.join(missing)}" if missing else ""
 
 
-def _write_hook(hook: Path, state: Path) -> None:
+def hook_text(state: Path) -> str:
+    """The program that runs after a push."""
     command = [executable(state, "ci", "ci"), "hook", "--env", str(state / "ci.env")]
-    text = f"#!/bin/sh\nexec {shlex.join(command)}\n"
+    return f"#!/bin/sh\nexec {shlex.join(command)}\n"
+
+
+def _write_hook(hook: Path, text: str) -> None:
     if not hook.exists() or hook.read_text() != text:
         hook.write_text(text)
         hook.chmod(0o755)

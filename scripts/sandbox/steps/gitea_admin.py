@@ -5,13 +5,11 @@ Gitea's own command makes it in the container, so that a changed password needs 
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
 
-from docker.models.containers import Container
-
+from sandbox import compose
 from sandbox.clients.gitea import ADMIN, Gitea, GiteaAway, GiteaError
-from sandbox.compose import PROJECT, SERVICE, connect, explained
 from sandbox.context import Context
+from sandbox.errors import ServiceError
 from sandbox.wait import PATIENCE, patiently
 
 NAME = "gitea"  # of the service
@@ -61,11 +59,12 @@ def _names(table: str) -> list[str]:
 
 def _execute(project: str, command: Sequence[str], password: str) -> str:
     environment = {"GITEA_PASSWORD": password} if password else {}
-    with explained():
-        result = _container(project).exec_run(list(command), environment=environment)
-    said = cast(bytes, result.output).decode(errors="replace")  # an iterator only where asked for a stream
-    if result.exit_code:
-        raise _failure(result.exit_code, said, password)
+    try:
+        code, said = compose.execute(project, NAME, command, environment)
+    except ServiceError as error:
+        raise GiteaError(f"B24 {error}", hint=error.hint) from error
+    if code:
+        raise _failure(code, said, password)
     return said
 
 
@@ -73,11 +72,3 @@ def _failure(code: int, said: str, password: str) -> GiteaError:
     """What Gitea's command said last, without the password."""
     shown = (said.replace(password, "…") if password else said).strip()[-LAST_WORDS:]
     return GiteaError(f"B24 Gitea's command for its users ended with {code}: {shown}", hint=HINT)
-
-
-def _container(project: str) -> Container:
-    labels = [f"{PROJECT}={project}", f"{SERVICE}={NAME}"]
-    found = connect().containers.list(filters={"label": labels})
-    if not found:
-        raise GiteaError(f"B24 The project {project} has no running container {NAME}.", hint="Run: make up")
-    return found[0]

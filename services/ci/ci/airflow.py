@@ -10,6 +10,8 @@ import requests
 from ci.errors import DeliverError
 from ci.sessions import NotYet, call, session_for, text_of
 
+PAGE_SIZE = 100  # the most that Airflow gives unless it is told otherwise
+
 
 class UnknownDag(NotYet):
     """Airflow has no DAG of that name, or has not read it yet."""
@@ -79,8 +81,12 @@ class Airflow:
 
     def dags(self) -> list[str]:
         """The names of the DAGs that Airflow has read, sorted. Raises DeliverError or NotYet."""
-        found = (self.get("/dags", limit=100) or {}).get("dags", [])
-        return sorted(dag["dag_id"] for dag in found)
+        names: list[str] = []
+        while True:
+            found = self.get("/dags", limit=PAGE_SIZE, offset=len(names)) or {}
+            names += [dag["dag_id"] for dag in found.get("dags", [])]
+            if not found.get("dags") or len(names) >= found.get("total_entries", 0):
+                return sorted(names)
 
     def run(self, dag: str, run: str) -> dict[str, Any] | None:
         """A run, None where it is not there. Raises DeliverError or NotYet."""

@@ -11,7 +11,7 @@ from ci.errors import CiError, UsageError
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command: 0 fine, 1 an expected failure with its sentence, 2 wrong usage."""
-    arguments = make_parser().parse_args(argv)
+    arguments = read_arguments(argv)
     try:
         return arguments.command(arguments)
     except UsageError as error:
@@ -25,6 +25,17 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def read_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """The command and its words. argparse ends a list of words at an option: here it goes on after it."""
+    parser = make_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and ("pairs" not in arguments or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        arguments.pairs += rest
+    return arguments
 
 
 def make_parser() -> argparse.ArgumentParser:

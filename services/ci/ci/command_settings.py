@@ -55,12 +55,21 @@ class AirflowSettings:
         return f"{self.web_url}/dags/{dag}/runs/{run}"
 
 
+def repository_url(env: Environment, name: str) -> str:
+    """Where a repository is cloned from: below GIT_URL, or there, as Jenkins' Git plugin sets it.
+
+    Raises SettingsError.
+    """
+    url = address(env, "GIT_URL")
+    return url if url.endswith(f"/{name}.git") else f"{url}/{name}.git"
+
+
 @dataclass(frozen=True)
 class DeliverSettings:
     """Settings of `ci deliver`."""
 
     repository: str
-    git_url: str = field(repr=False)  # may hold a login
+    repository_url: str = field(repr=False)  # may hold a login
     build_url: str
     gitea: GiteaSettings
     airflow: AirflowSettings
@@ -69,9 +78,10 @@ class DeliverSettings:
     def from_env(cls, env: Environment | None = None) -> DeliverSettings:
         """Settings from a build's environment. Raises SettingsError."""
         env = os.environ if env is None else env
+        name = repository_name(env)
         return cls(
-            repository=repository_name(env),
-            git_url=address(env, "GIT_URL"),
+            repository=name,
+            repository_url=repository_url(env, name),
             build_url=env.get("BUILD_URL", ""),
             gitea=GiteaSettings.from_env(env),
             airflow=AirflowSettings.from_env(env),

@@ -24,7 +24,7 @@ def deliver(settings: DeliverSettings, folder: Path, say: Say) -> None:
     airflow = Airflow(settings.airflow.url, settings.airflow.user, settings.airflow.password)
     if settings.repository == DAG_REPOSITORY:
         say(f"Waiting until Airflow's bundle is at {commit[:12]}")
-        watch = BundleWatch(airflow, DAG, commit, folder, f"{settings.git_url}/{settings.repository}.git")
+        watch = BundleWatch(airflow, DAG, commit, folder, settings.repository_url)
         say(insist(watch.look, timeout, say))
         return
     image = read_ref()

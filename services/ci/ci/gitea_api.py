@@ -50,7 +50,7 @@ def create_repository(org: str) -> tuple[Response, int]:
         abort(409, str(error))
     except NameRefused as error:
         abort(422, str(error))
-    return jsonify(render_repository(name)), 201
+    return jsonify(render(name)), 201
 
 
 @blueprint.get("/repos/<owner>/<repo>")
@@ -58,7 +58,7 @@ def show_repository(owner: str, repo: str) -> Response:
     """A repository, or 404."""
     check_organisation(owner)
     try:
-        return jsonify(render_repository(repo))
+        return jsonify(render(repo))
     except UnknownRepository as error:
         abort(404, str(error))
 
@@ -78,6 +78,14 @@ def list_branches(owner: str, repo: str) -> Response:
         return gitea.branch(head[0].removeprefix(HEADS), payload.render(record, page))
 
     return paged(heads, render_branch)
+
+
+def render(name: str) -> dict[str, Any]:
+    """A repository with what whoever asks may do in it."""
+    logins = Logins(here().settings)
+    user = logins.user(request.headers.get("Authorization", ""))
+    rights = {"admin": bool(user) and logins.is_admin(user), "push": bool(user), "pull": True}
+    return {**render_repository(name), "archived": False, "permissions": rights}
 
 
 def check_admin() -> None:

@@ -1,4 +1,4 @@
-"""Gitea as a client sees it: branches and commit statuses, https://docs.gitea.com/api, tag `repository`."""
+"""Gitea as a client sees it, https://docs.gitea.com/api, tag `repository`: branches and commit statuses."""
 
 from __future__ import annotations
 
@@ -40,27 +40,47 @@ class Gitea:
         """Set a status of a commit."""
         self._call("POST", repository, f"/statuses/{commit}", 201, json=body)
 
+    def writable(self, repository: str) -> dict[str, Any]:
+        """How Gitea shows a repository. Raises GiteaError where no status of a build could be set in it."""
+        shown = self._object(self._call("GET", repository, ""))
+        if shown.get("archived"):
+            raise GiteaError("it is archived, and a build could set no status; unarchive or delete it")
+        if not (shown.get("permissions") or {}).get("push"):
+            raise GiteaError("STATUS_USER may not write to it, and a build could set no status; run make up")
+        return shown
+
     def heads(self, repository: str) -> list[Head]:
         """The head of every branch."""
-        heads: list[Head] = []
-        for page in itertools.count(1):
-            query = {"page": page, "limit": PAGE_SIZE}
-            new = [head for head in self._page(repository, query) if head not in heads]
-            if not new:
-                break
-            heads += new
-        return heads
-
-    def _page(self, repository: str, query: dict[str, int]) -> list[Head]:
-        found = self._call("GET", repository, "/branches", params=query) or []  # null while it is empty
+        found = self._rows(repository, "/branches")
         try:
             return [Head(each["name"], each["commit"]["id"], each["commit"]) for each in found]
         except (KeyError, TypeError) as error:
             raise self._no_gitea() from error
 
+    def statuses(self, repository: str, commit: str) -> list[dict[str, Any]]:
+        """Every status of a commit."""
+        return [self._object(row) for row in self._rows(repository, f"/statuses/{commit}")]
+
+    def _rows(self, repository: str, path: str) -> list[Any]:
+        """The rows of every page, until one has no new ones."""
+        rows: list[Any] = []
+        for page in itertools.count(1):
+            query = {"page": page, "limit": PAGE_SIZE}
+            found = self._call("GET", repository, path, params=query) or []  # null while it is empty
+            if not isinstance(found, list):
+                raise self._no_gitea()
+            new = [row for row in found if row not in rows]
+            if not new:
+                break
+            rows += new
+        return rows
+
     def combined(self, repository: str, commit: str) -> dict[str, Any]:
-        """The repository, and the newest status of each context of a commit (`statuses` may be null)."""
-        found = self._call("GET", repository, f"/commits/{commit}/status", params={"limit": PAGE_SIZE})
+        """The newest status of each context of a commit (`statuses` may be null)."""
+        query = {"limit": PAGE_SIZE}
+        return self._object(self._call("GET", repository, f"/commits/{commit}/status", params=query))
+
+    def _object(self, found: Any) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise self._no_gitea()
         return found

@@ -73,12 +73,21 @@ class _Parser(Reader):
 
     def agent(self) -> None:
         """Read and not kept: here is one machine, and a build that it loses is run again by itself."""
-        label = {"label": lambda: self.text("label")}
-        retries = {"retries": lambda: self.call(_=int)}
-        if self.at("{"):
-            self.sections({**label, "node": lambda: self.sections({**label, **retries})})
-        else:
+        if not self.at("{"):
             self.expect("any")
+            return
+        line = self.token.line
+        found = self.sections({"label": lambda: self.text("label"), "node": self.node})
+        if len(found) != 1:
+            raise complain(line, "agent needs either label 'name' or node { label 'name' }.")
+
+    def node(self) -> None:
+        line = self.token.line
+        found = self.sections({"label": lambda: self.text("label"), "retries": lambda: self.call(_=int)})
+        if "label" not in found:
+            raise complain(line, "node needs a label, as in node { label 'name' }.")
+        if found.get("retries", {"_": 1}).get("_", 0) < 1:
+            raise complain(line, "retries needs a whole number of 1 or more, as in retries 2.")
 
     def environment(self) -> dict[str, str]:
         values: dict[str, str] = {}

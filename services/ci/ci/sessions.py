@@ -15,6 +15,10 @@ class NotYet(Exception):
     """A server may take it later: away, an error of its own, or not ready yet."""
 
 
+class Away(NotYet):
+    """No answer at all: neither will the next request have one."""
+
+
 def session_for(url: str) -> requests.Session:
     """A session that goes to this machine's own servers without a proxy."""
     session = requests.Session()
@@ -23,11 +27,11 @@ def session_for(url: str) -> requests.Session:
 
 
 def call(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-    """One request. Raises NotYet where it may work later."""
+    """One request. Raises NotYet where it may work later, Away where there is no answer."""
     try:
         response = session.request(method, url, timeout=SECONDS, allow_redirects=False, **options)
     except requests.RequestException as error:
-        raise NotYet(f"{url} does not answer ({type(error).__name__})") from error
+        raise Away(f"{url} does not answer ({type(error).__name__})") from error
     if response.status_code >= 500 or response.status_code == 429:
         raise NotYet(f"{url} answers {response.status_code}")
     return response

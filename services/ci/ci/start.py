@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +18,7 @@ from ci.insist import Say, insist
 DAG_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 SWITCHES = {"true": True, "false": False}
+READING = 30.0  # seconds that Airflow may need for the rest of its DAGs, once it knows some
 
 
 def start(settings: AirflowSettings, dag: str, conf: dict[str, Any], wait: bool, say: Say) -> None:
@@ -27,7 +30,7 @@ def start(settings: AirflowSettings, dag: str, conf: dict[str, Any], wait: bool,
         raise UsageError(f"{dag!r} is no name of a DAG.")
     airflow = Airflow(settings.url, settings.user, settings.password)
     run = f"manual-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    insist(lambda: ask(airflow, dag, run, conf), settings.timeout, say)
+    insist(Asking(airflow, dag, run, conf).ask, settings.timeout, say)
     say(f"Airflow accepted the run {run} of {dag}")
     say(settings.run_url(dag, run))
     if wait:
@@ -50,17 +53,38 @@ def read_conf(pairs: Iterable[str]) -> dict[str, Any]:
     return {key: value for key, value in conf.items() if value != ""}
 
 
-def ask(airflow: Airflow, dag: str, run: str, conf: dict[str, Any]) -> None:
-    """Ask for the run. Raises DeliverError, or NotYet as long as Airflow has read no DAGs."""
-    try:
-        is_new = airflow.start_run(dag, run, conf)
-    except UnknownDag:
-        known = airflow.dags()
-        if not known or dag in known:  # just starting, or read this moment
+@dataclass
+class Asking:
+    """One run that is asked for again and again; `reading` is when Airflow was first seen to know DAGs."""
+
+    airflow: Airflow
+    dag: str
+    run: str
+    conf: dict[str, Any]
+    reading: float | None = None
+
+    def ask(self) -> None:
+        """Ask for the run. Raises DeliverError, or NotYet as long as Airflow may just read its DAGs."""
+        try:
+            is_new = self.airflow.start_run(self.dag, self.run, self.conf)
+        except UnknownDag:
+            self._check_known()
             raise
+        # an attempt whose answer was lost has made the run; the clock may have given another the same name
+        if not is_new and ((self.airflow.run(self.dag, self.run) or {}).get("conf") or {}) != self.conf:
+            raise DeliverError(
+                f"{self.dag} has another run {self.run}, started in the same second; start yours again."
+            )
+
+    def _check_known(self) -> None:
+        """Raise DeliverError where Airflow has had the time to read a DAG of that name and knows others."""
+        known = self.airflow.dags()
+        if not known or self.dag in known:  # just starting, or read this moment
+            return
+        self.reading = self.reading or time.monotonic()
+        if time.monotonic() - self.reading < READING:
+            return
         raise DeliverError(
-            f"Airflow has no DAG {dag}, only {', '.join(known)}; check the name, or push it to airflow_dags."
-        ) from None
-    # an attempt whose answer was lost has made the run; the clock may have given another the same name
-    if not is_new and ((airflow.run(dag, run) or {}).get("conf") or {}) != conf:
-        raise DeliverError(f"{dag} has another run {run}, started in the same second; start yours again.")
+            f"Airflow has no DAG {self.dag}, only {', '.join(known)};"
+            " check the name, or push it to airflow_dags."
+        )

@@ -16,14 +16,17 @@ import requests
 from fakeserver import FakeServer
 from workshop import JENKINSFILE, MAKEFILE, SCRIPTS, SECRET, TOKEN, Server, basic, git, wait_for
 
-from ci.catch_up import STALE, catch_up, is_missed
+from ci.catch_up import STALE, catch_up, is_missed, newest_status
 from ci.command_settings import CatchUpSettings
 from ci.errors import CatchUpError, GiteaError
 from ci.git import ZERO
+from ci.gitea_client import Gitea
 from ci.push import parse_push
+from ci.sessions import Away
 from ci.signature import HEADER, is_signed
 
 NAMES = ("airflow_dags", "model_training")
+API = "GET /api/v1/repos/mlops/model_training"
 HOOK = "POST /generic-webhook-trigger/invoke"
 TAKEN = (
     200,
@@ -50,9 +53,9 @@ def branch(name: str, sha: str) -> dict[str, Any]:
     return {"name": name, "commit": {"id": sha, "message": "Change"}}
 
 
-def status(context: str, state: str, minutes: float = 0) -> dict[str, str]:
-    when = datetime.now(UTC) - timedelta(minutes=minutes)
-    return {"context": context, "status": state, "created_at": when.isoformat(timespec="seconds")}
+def status(context: str, state: str, minutes: float = 0, page: str = "") -> dict[str, str]:
+    when = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat(timespec="seconds")
+    return {"context": context, "status": state, "created_at": when, "target_url": page}
 
 
 def hold(fake: FakeServer, name: str, **heads: list[dict[str, str]] | None) -> None:
@@ -62,8 +65,10 @@ def hold(fake: FakeServer, name: str, **heads: list[dict[str, str]] | None) -> N
     fake.answers[f"GET {api}/branches"] = (200, None)  # what Gitea says after the last page
     fake.answers[f"GET {api}/branches?page=1&limit=50"] = (200, listed)
     for each, statuses in heads.items():
-        found = {"statuses": statuses, "repository": {"id": 7, "name": name, "owner": {"login": "mlops"}}}
-        fake.answers[f"GET {api}/commits/{shas[each]}/status"] = (200, found)
+        fake.answers[f"GET {api}/commits/{shas[each]}/status"] = (200, {"statuses": statuses})
+    shown = {"id": 7, "name": name, "full_name": f"mlops/{name}", "owner": {"login": "mlops"}}
+    rights = {"admin": False, "push": True, "pull": True}
+    fake.answers[f"GET {api}"] = (200, {**shown, "archived": False, "permissions": rights})
 
 
 @pytest.fixture
@@ -123,20 +128,20 @@ OLD = STALE.total_seconds() / 60
     ],
 )
 def test_missed_is_what_nobody_builds(statuses: list[dict[str, str]], missed: bool) -> None:
-    assert is_missed(statuses) == missed
+    assert is_missed(newest_status(statuses)) == missed
 
 
 @pytest.mark.parametrize("broken", [{}, {"context": "ci", "status": "pending", "created_at": "soon"}, None])
 def test_a_status_that_cannot_be_read_is_said(broken: Any) -> None:
     with pytest.raises(GiteaError, match="cannot be read"):
-        is_missed([broken])
+        is_missed(newest_status([broken]))
 
 
 def test_times_of_other_zones_are_understood() -> None:
     east = timedelta(hours=5)
     shown = (datetime.now(UTC) + east - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%S+05:00")
-    assert not is_missed([{"context": "ci", "status": "pending", "created_at": shown}])
-    assert is_missed([{"context": "ci", "status": "pending", "created_at": "2026-01-01T00:00:00Z"}])
+    assert not is_missed({"context": "ci", "status": "pending", "created_at": shown})
+    assert is_missed({"context": "ci", "status": "pending", "created_at": "2026-01-01T00:00:00Z"})
 
 
 def test_what_was_on_its_way_is_not_sent(fake: FakeServer, said: list[str]) -> None:
@@ -187,7 +192,6 @@ def test_a_repository_that_fails_stops_no_other(fake: FakeServer, said: list[str
         ((403, {"message": "signature"}), r"\(403\): signature; check CI_WEBHOOK_SECRET"),
         ((404, {"jobs": None, "message": "no jobs"}), r"\(404\): no jobs; Jenkins has no job for it"),
         ((302, {}), r"\(302\).*check CI_HOOK_URL"),
-        ((500, {}), "answers 500"),
         ((200, {"jobs": {"model_training": {"triggered": False}}}), "starts no build .*False.*filter"),
         ((200, {"jobs": {"model_training": "Exception"}}), "starts no build .*Exception"),
         ((200, {"jobs": None}), "is not Jenkins; check CI_HOOK_URL"),
@@ -205,6 +209,169 @@ def test_a_refusal_of_jenkins_is_said(
         f"model_training other {OTHER[:12]}: sent again",
         "branch heads looked at: 2, missed: 2, sent again: 1",
     ]
+
+
+def test_nothing_more_is_sent_once_jenkins_is_away(fake: FakeServer, said: list[str]) -> None:
+    for name in NAMES:
+        hold(fake, name, main=None, other=None)
+    fake.answers[HOOK] = [TAKEN, (503, {}), TAKEN]
+    with pytest.raises(CatchUpError, match=rf"^airflow_dags other {OTHER[:12]}: .*answers 503$"):
+        catch_up(settings_for(fake.url, *NAMES), said.append, pause=0)
+    assert len(sent(fake)) == 2
+    assert said[1:] == [
+        "Jenkins takes nothing now: what is left waits for the next time",
+        "branch heads looked at: 4, missed: 2, sent again: 1",
+    ]
+
+
+def test_the_second_look_asks_for_missed_heads_alone(fake: FakeServer, said: list[str]) -> None:
+    hold(fake, "airflow_dags", main=[status("ci", "success")])
+    hold(fake, "model_training", main=None, other=[status("ci", "success")])
+    catch_up(settings_for(fake.url, *NAMES), said.append, pause=0)
+    asked = [name for name, _, _ in fake.requests if name.endswith("/status")]
+    assert [(name.split("/")[5], name.split("/")[7]) for name in asked] == [
+        ("airflow_dags", SHA),
+        ("model_training", SHA),
+        ("model_training", OTHER),
+        ("model_training", SHA),
+    ]
+
+
+def test_each_head_is_sent_before_the_next_is_looked_at(fake: FakeServer, said: list[str]) -> None:
+    """What is killed by the time limit of its job has sent what it had found."""
+    hold(fake, "model_training", main=None, other=None)
+    catch_up(settings_for(fake.url), said.append, pause=0)
+    names = [name for name, _, _ in fake.requests]
+    assert names.index(HOOK) < len(names) - 1 - names[::-1].index(f"{API}/commits/{OTHER}/status")
+
+
+@pytest.mark.parametrize("answer", [(500, {}), (200, {"statuses": [{"context": "ci"}]}), (200, [])])
+def test_a_head_that_cannot_be_read_hides_no_other(
+    fake: FakeServer, said: list[str], answer: tuple[int, Any]
+) -> None:
+    hold(fake, "model_training", main=[], other=None)
+    fake.answers[f"{API}/commits/{SHA}/status"] = answer
+    with pytest.raises(CatchUpError, match=rf"^model_training main {SHA[:12]}: "):
+        catch_up(settings_for(fake.url), said.append, pause=0)
+    assert [ref for _, ref in sent(fake)] == ["refs/heads/other"]
+
+
+def test_a_gitea_that_goes_away_is_not_asked_for_each_head(
+    fake: FakeServer, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(fake, "model_training", main=None, other=None)
+    asked: list[str] = []
+
+    def combined(_: Gitea, __: str, commit: str) -> dict[str, Any]:
+        asked.append(commit)
+        raise Away("Gitea does not answer")
+
+    monkeypatch.setattr(Gitea, "combined", combined)
+    with pytest.raises(CatchUpError, match=r"^model_training: Gitea does not answer$"):
+        catch_up(settings_for(fake.url), said.append, pause=0)
+    assert asked == [SHA]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"archived": True}, "^model_training: it is archived"),
+        ({"permissions": {"admin": False, "push": False, "pull": True}}, "^model_training: .*may not write"),
+        ({"permissions": None}, "^model_training: .*may not write"),
+    ],
+)
+def test_where_a_build_could_set_no_status_nothing_is_sent(
+    fake: FakeServer, said: list[str], change: dict[str, Any], reason: str
+) -> None:
+    for name in ("model_training", "airflow_dags"):
+        hold(fake, name, main=None)
+    fake.answers[API] = (200, fake.answers[API][1] | change)
+    with pytest.raises(CatchUpError, match=reason):
+        catch_up(settings_for(fake.url, *reversed(NAMES)), said.append, pause=0)
+    assert sent(fake) == [("airflow_dags", "refs/heads/main")]
+
+
+# -- main, built for other branches
+
+
+def page_of(number: int) -> str:
+    return f"https://ci.localhost:8804/job/model_training/{number}/"
+
+
+def build(fake: FakeServer, number: int, *branches: str) -> None:
+    """Let Jenkins remember a build, as `tree` leaves it; without a branch none that has parameters."""
+    given = [{"_class": "hudson.model.StringParameterValue", "name": "COMMIT", "value": SHA}]
+    given += [{"name": "BRANCH_NAME", "value": branch} for branch in branches]
+    actions = [{"_class": "hudson.model.CauseAction"}, {"parameters": given}, {}]
+    tree = "tree=actions%5Bparameters%5Bname%2Cvalue%5D%5D"
+    fake.answers[f"GET /job/model_training/{number}/api/json?{tree}"] = (200, {"actions": actions})
+
+
+def built(fake: FakeServer, *pages: str, state: str = "success") -> None:
+    """Let main have these statuses of CI, the newest first."""
+    rows = [status("ci", state, page=page) for page in pages]
+    hold(fake, "model_training", main=rows[:1])
+    fake.answers[f"{API}/statuses/{SHA}"] = (200, [])
+    rows += [status("image", "success", page="https://elsewhere/job/x/1/")]
+    fake.answers[f"{API}/statuses/{SHA}?page=1&limit=50"] = (200, rows)
+
+
+@pytest.mark.parametrize("state", ["success", "failure", "error"])
+def test_main_that_was_built_for_another_branch_alone_is_sent(
+    fake: FakeServer, said: list[str], state: str
+) -> None:
+    built(fake, page_of(7), page_of(6), "https://ci.localhost:8804/job/model_training/", "", state=state)
+    build(fake, 7, "other")
+    build(fake, 6, "another")
+    catch_up(settings_for(fake.url), said.append, pause=0)
+    assert sent(fake) == [("model_training", "refs/heads/main")]
+    asked = [headers for name, _, headers in fake.requests if name.startswith("GET /job/")]
+    assert asked
+    assert not any("Authorization" in headers for headers in asked)
+
+
+@pytest.mark.parametrize(
+    "pages", [[7], [8, 7], [8, 9], [9], [10]], ids=["main", "before", "forgotten", "gone", "no branch"]
+)
+def test_main_that_may_have_been_built_is_not_sent(
+    fake: FakeServer, said: list[str], pages: list[int]
+) -> None:
+    built(fake, *map(page_of, pages))
+    build(fake, 7, "main")
+    build(fake, 8, "other")
+    build(fake, 10)
+    catch_up(settings_for(fake.url), said.append, pause=0)
+    assert said == ["branch heads looked at: 1, missed: 0, sent again: 0"]
+
+
+def test_jenkins_is_asked_neither_for_other_branches_nor_for_what_still_runs(
+    fake: FakeServer, said: list[str]
+) -> None:
+    running = [status("ci", "pending", page=page_of(8))]
+    hold(fake, "model_training", main=running, other=[status("ci", "success", page=page_of(7))])
+    catch_up(settings_for(fake.url), said.append, pause=0)
+    hold(fake, "model_training", main=[status("ci", "success", page="https://ci.localhost/queue/7/")])
+    catch_up(settings_for(fake.url), said.append, pause=0)
+    assert not any(name.startswith("GET /job/") for name, _, _ in fake.requests)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((403, {"message": "no"}), r"\(403\): no; everybody must be allowed"),
+        ((500, {}), "answers 500"),
+        ((200, []), "is not Jenkins"),
+        ((200, {"actions": [{"parameters": [{"value": "x"}]}]}), "is not Jenkins"),
+    ],
+)
+def test_a_jenkins_that_does_not_tell_a_branch_is_said(
+    fake: FakeServer, said: list[str], answer: tuple[int, Any], reason: str
+) -> None:
+    built(fake, page_of(7))
+    fake.answers["GET /job/model_training/7/api/json"] = answer
+    with pytest.raises(CatchUpError, match=rf"^model_training main {SHA[:12]}: .*{reason}"):
+        catch_up(settings_for(fake.url), said.append, pause=0)
+    assert sent(fake) == []
 
 
 @pytest.mark.parametrize("answer", [(200, {"a": 1}), (200, [1]), (200, [{"name": "main"}])])

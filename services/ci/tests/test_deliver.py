@@ -15,6 +15,7 @@ from workshop import SCRIPTS, Repository, basic, git
 
 from ci.airflow import Airflow
 from ci.bundle import REFRESH, BundleWatch
+from ci.command_settings import repository_url
 from ci.errors import DeliverError
 
 IMAGE = "env:sha256:" + "a" * 64
@@ -287,3 +288,9 @@ def test_a_bundle_that_never_comes_is_said_with_its_version(
     done = deliver(dags.work, CI_DELIVER_TIMEOUT="1")
     assert done.returncode == 1
     assert "Last seen: Airflow's bundle is at 111111111111" in done.stderr
+
+
+@pytest.mark.parametrize("given", ["http://gitea:3000/mlops", "http://gitea:3000/mlops/airflow_dags.git"])
+def test_a_repository_is_found_below_git_url_or_there(given: str) -> None:
+    found = repository_url({"GIT_URL": given}, "airflow_dags")
+    assert found == "http://gitea:3000/mlops/airflow_dags.git"

@@ -69,7 +69,13 @@ def test_a_repository_is_made_once(client: FlaskClient, check: Check, settings: 
     repository = check(made, "post", "/orgs/{org}/repos")
     assert repository["clone_url"] == f"{settings.web_url}/mlops/model_training.git"
     assert (repository["full_name"], repository["default_branch"]) == ("mlops/model_training", "main")
-    assert check(client.get(REPO), "get", "/repos/{owner}/{repo}") == repository
+    assert check(client.get(REPO, auth=ADMIN), "get", "/repos/{owner}/{repo}") == repository
+    rights = [client.get(REPO, auth=auth).json["permissions"] for auth in (ADMIN, LOOP, None)]
+    assert [(of["admin"], of["push"], of["pull"]) for of in rights] == [
+        (True, True, True),
+        (False, True, True),
+        (False, False, True),
+    ]
     again = client.post(REPOS, json=body, auth=ADMIN)  # Gitea's 409 is missing in its description
     assert (again.status_code, set(again.json)) == (409, {"message", "url"})
 

@@ -176,6 +176,11 @@ STAGE = "stage('a') { steps { sh 'x' } }"
         (f"pipeline {{ stages {{ {STAGE} }} }}", "no 'agent' section"),
         ("pipeline { agent none\n stages { } }", "found 'none'; supported here: any"),
         ("pipeline { agent { docker 'x' } }", "found 'docker'; supported here: label, node"),
+        ("pipeline { agent { } }", "line 1: agent needs either label 'name' or node"),
+        ("pipeline {\n agent { label 'x'; node { label 'x' } } }", "line 2: agent needs either label"),
+        ("pipeline { agent { node { retries 2 } } }", "node needs a label"),
+        ("pipeline { agent { node { label 'x'; retries 0 } } }", "retries needs a whole number of 1 or more"),
+        ("pipeline { agent { node { label 'x'; retries() } } }", "retries needs a whole number of 1 or more"),
         ("pipeline {\n agent any\n stages { }\n}", "line 3: there are no stages"),
         (
             f"pipeline {{\n agent any\n stages {{ {STAGE} {STAGE} }}\n}}",

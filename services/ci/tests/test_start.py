@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +13,12 @@ from fakeserver import FakeServer
 from workshop import SCRIPTS
 
 from ci import follow
+from ci import start as starting
 from ci.airflow import Airflow
 from ci.command_settings import AirflowSettings
 from ci.errors import DeliverError, UsageError
-from ci.start import ask, read_conf
+from ci.insist import insist
+from ci.start import Asking, read_conf
 
 DAGS = "/api/v2/dags"
 PROMOTE = f"POST {DAGS}/promote_model/dagRuns"
@@ -78,11 +81,32 @@ def test_wrong_usage_asks_for_nothing(start: Start, fake: FakeServer) -> None:
     assert "AIRFLOW_WEB_URL is not set" in start("promote_model", AIRFLOW_WEB_URL="").stderr
 
 
-def test_an_unknown_dag_is_refused_with_those_that_there_are(start: Start, fake: FakeServer) -> None:
+@pytest.fixture
+def asking(fake: FakeServer) -> Asking:
+    return Asking(Airflow(fake.url, "loop", "pass-1"), "promote_model", RUN, {"version": "3"})
+
+
+def test_an_unknown_dag_is_refused_with_those_that_there_are(
+    asking: Asking, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake.answers[f"GET {DAGS}"] = (200, {"dags": [{"dag_id": "train_and_serve"}, {"dag_id": "schedule"}]})
-    done = start("promote")
-    assert done.returncode == 1
-    assert "Airflow has no DAG promote, only schedule, train_and_serve; check the name" in done.stderr
+    monkeypatch.setattr(starting, "READING", 0.0)
+    with pytest.raises(DeliverError, match="no DAG promote_model, only schedule, train_and_serve; check the"):
+        asking.ask()
+
+
+def test_an_unknown_dag_is_waited_for_while_others_are_read(asking: Asking, fake: FakeServer) -> None:
+    fake.answers[f"GET {DAGS}"] = (200, {"dags": [{"dag_id": "schedule"}]})
+    fake.answers[PROMOTE] = [(404, {}), (404, {}), (200, {})]
+    insist(asking.ask, 8, [].append)
+    assert len(fake.bodies(PROMOTE)) == 3
+
+
+def test_one_of_many_dags_is_known(asking: Asking, fake: FakeServer) -> None:
+    for offset, name in ((0, "a"), (1, "promote_model")):
+        page = {"dags": [{"dag_id": name}], "total_entries": 2}
+        fake.answers[f"GET {DAGS}?limit=100&offset={offset}"] = (200, page)
+    assert asking.airflow.dags() == ["a", "promote_model"]
 
 
 def test_an_airflow_that_has_read_no_dags_is_waited_for(start: Start, fake: FakeServer) -> None:
@@ -101,16 +125,50 @@ def test_a_refusal_is_said_in_one_sentence(start: Start, fake: FakeServer) -> No
     assert "(422): bad conf" in done.stderr
 
 
-def test_a_run_of_the_same_second_is_ours_only_with_our_conf(fake: FakeServer) -> None:
-    airflow = Airflow(fake.url, "loop", "pass-1")
+def test_a_run_of_the_same_second_is_ours_only_with_our_conf(asking: Asking, fake: FakeServer) -> None:
     fake.answers[PROMOTE] = (409, {})
     fake.answers[f"GET {DAGS}/promote_model/dagRuns/{RUN}"] = (200, {"conf": {"version": "3"}})
-    ask(airflow, "promote_model", RUN, {"version": "3"})
+    asking.ask()
+    asking.conf = {"version": "4"}
     with pytest.raises(DeliverError, match="another run"):
-        ask(airflow, "promote_model", RUN, {"version": "4"})
+        asking.ask()
 
 
 # -- until its end
+
+
+class EveryRun(dict[str, Any]):
+    """Answers for whatever run was started: the name of one is the time of its start."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return super().get(re.sub(r"manual-[0-9T]+", RUN, key), default)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--wait promote_model version=3", "promote_model --wait version=3", "promote_model version=3 --wait"],
+)
+def test_the_command_waits_and_exits_as_the_run_ended(start: Start, fake: FakeServer, words: str) -> None:
+    base = f"GET {DAGS}/promote_model/dagRuns/{RUN}"
+    fake.answers = EveryRun(fake.answers)
+    fake.answers[PROMOTE] = (200, {})
+    fake.answers[base] = (200, {"state": "failed"})
+    failed = {"task_instances": [{"task_id": "promote", "state": "failed"}]}
+    fake.answers[f"{base}/taskInstances"] = (200, failed)
+    why = {"value": {"state": "failed", "detail": "iris has no version 3"}}
+    fake.answers[f"{base}/taskInstances/promote/xcomEntries/outcome"] = (200, why)
+    done = start(*words.split())
+    assert (done.returncode, fake.bodies(PROMOTE)[0]["conf"]) == (1, {"version": "3"})
+    assert "did not pass: promote failed: iris has no version 3" in done.stderr
+    fake.answers[base] = (200, {"state": "success"})
+    fake.answers[f"{base}/taskInstances/promote/xcomEntries/outcome"] = (404, {})
+    assert start(*words.split()).returncode == 0
+
+
+def test_words_that_no_command_takes_are_refused(start: Start, fake: FakeServer) -> None:
+    done = start("promote_model", "--wait", "--fast", "version=3")
+    assert (done.returncode, fake.requests) == (2, [])
+    assert "unrecognized arguments: --fast" in done.stderr
 
 
 @pytest.fixture
