@@ -27,10 +27,8 @@ PHASES = (
     (("gitea",), ("gitea", "gitea-users")),
     (("jenkins-agent", "jenkins"), ("jenkins", "git")),  # first commits are pushed when their hooks are there
 )
-OF_REAL_SERVERS = {
-    "gitea-users",
-    "jenkins",
-}  # services/ci, where it stands for both, has neither users nor hooks
+# services/ci, where it stands for Gitea and Jenkins, has neither users nor hooks.
+OF_REAL_SERVERS = {"gitea-users", "jenkins"}
 WAIT_SECONDS = 300  # for one phase to be healthy
 # The folders of mounted configuration: their digests are labels of the containers that read them.
 MOUNTED = {
