@@ -1,6 +1,7 @@
 """The only place that runs `docker`: Compose by its command, the engine by Docker's SDK."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ CONFIG_HINT = "Look at COMPOSE_PROJECT_NAME, COMPOSE_OVERRIDE and CA_BUNDLE in .
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 CALL_SECONDS = 60  # of a call to the engine
 LAST_WORDS = 1500  # characters of a failed command that are shown
+PROGRESS = re.compile(r"^ *(Container|Network|Volume) \S+ +[A-Z][a-z]+ *\n", re.MULTILINE)
 
 
 class Compose:
@@ -39,9 +41,8 @@ class Compose:
         """What `docker compose` prints. Raises ServiceError with its own last words."""
         result = self._call(*arguments)
         if result.returncode:
-            said = result.stderr.strip()[-LAST_WORDS:]
-            hint = CONFIG_HINT if arguments[0] == "config" else "Run: make logs"
-            raise ServiceError(f"docker compose {arguments[0]} failed:\n{said}", hint)
+            said = PROGRESS.sub("", result.stderr).strip()[-LAST_WORDS:]
+            raise ServiceError(f"docker compose {arguments[0]} failed:\n{said}", _hint(arguments[0], said))
         return result.stdout
 
     def up(self, services: Sequence[str], seconds: int) -> None:
@@ -165,6 +166,13 @@ def manifest(image: str, proxies: Mapping[str, str]) -> list[dict[str, Any]]:
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     found = json.loads(result.stdout) if not result.returncode else []
     return found if isinstance(found, list) else [found]
+
+
+def _hint(command: str, said: str) -> str:
+    """What mends a failed command of Compose."""
+    if "address already in use" in said:  # somebody took it after the ports were looked at
+        return "Run: make up (it moves to a free port)"
+    return CONFIG_HINT if command == "config" else "Run: make logs"
 
 
 def _address() -> str:

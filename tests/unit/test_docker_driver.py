@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 from docker.errors import DockerException, ImageNotFound
 
-from sandbox.compose import FOLDER, PROJECT
+from sandbox.compose import FOLDER, PROJECT, Compose
 from sandbox.drivers import engine, images
 from sandbox.drivers.docker import DockerDriver, health
 from sandbox.drivers.environment_files import render_raw
-from sandbox.errors import MachineError, SettingsError
+from sandbox.errors import MachineError, ServiceError, SettingsError
 from sandbox.settings import ROOT
 
 GOOD = {"Architecture": "x86_64", "MemTotal": 8 * 1024**3, "NCPU": 4, "DockerRootDir": "/not-on-this-machine"}
@@ -217,3 +217,20 @@ def test_images_of_an_override_count_and_absent_services_do_not(tmp_path):
     assert "mine/gitea:1" in names
     assert not [name for name in names if name.startswith(("gitea/", "grafana/"))]
     assert [name for name in names if name.startswith("mysql:")]
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("Error response from daemon: listen tcp4 127.0.0.1:8802: bind: address already in use", "make up"),
+        ("Error response from daemon: no space left on device", "make logs"),
+    ],
+)
+def test_a_failed_compose_command_shows_the_error_and_what_mends_it(monkeypatch, error, hint):
+    progress = " Container lab-minio-1  Starting\n Container lab-minio-1  Started\n"
+    ended = SimpleNamespace(returncode=1, stdout="", stderr=f"{progress}{error}\n")
+    monkeypatch.setattr(Compose, "_call", lambda *_: ended)
+    with pytest.raises(ServiceError) as raised:
+        Compose("lab", "", {}).run("up", "--detach")
+    assert str(raised.value) == f"docker compose up failed:\n{error}"
+    assert hint in raised.value.hint
