@@ -3,6 +3,8 @@
 // away they wait.
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
+import hudson.model.Cause
+import hudson.model.CauseAction
 import hudson.model.Job
 import hudson.model.ParametersAction
 import hudson.model.Queue
@@ -27,6 +29,7 @@ import org.jenkinsci.plugins.workflow.graph.FlowNode
 import org.jenkinsci.plugins.workflow.graphanalysis.DepthFirstScanner
 import org.jenkinsci.plugins.workflow.job.WorkflowRun
 import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+import org.jenkinsci.plugins.workflow.support.steps.AgentErrorCondition
 
 /** What a build or a waiting item is of: one of our repositories, at a commit. */
 class Subject {
@@ -148,12 +151,13 @@ class Verdict {
     }
 
     private static String failure(Run run) {
-        def error = run instanceof WorkflowRun && run.execution ? firstError(run) : null
+        def error = firstError(run)
         error ? "${stageOf(error)}${reasonOf(error)}" : loggedReason(run)
     }
 
-    /** The first in the last try, where a lost agent led to several. */
-    private static FlowNode firstError(WorkflowRun run) {
+    /** The first in the last try, where a lost agent led to several; null where no step says what was wrong. */
+    static FlowNode firstError(Run run) {
+        if (!(run instanceof WorkflowRun) || !run.execution) return null
         def nodes = new DepthFirstScanner().allNodes(run.execution)
         def tries = nodes.findAll { it instanceof StepStartNode && it.body && it.descriptor?.functionName == 'retry' }
         def last = tries.max { it.id as int }
@@ -186,6 +190,19 @@ class Verdict {
     }
 }
 
+/** A build whose agent died under it is built once more; the new one names the lost one as its cause. */
+class LostAgent {
+    static final String SHELL_GONE = /script returned exit code -[12]/ // of a step whose shell shows no sign of life
+
+    static boolean buildsAgain(Run run) {
+        def error = Verdict.firstError(run)?.getAction(ErrorAction)?.error
+        def lost = error && (error.message ==~ SHELL_GONE || new AgentErrorCondition().test(error, null))
+        if (!lost || run.getCause(Cause.UpstreamCause)) return false
+        def cause = new CauseAction(new Cause.UpstreamCause(run))
+        Queue.instance.schedule2(run.parent, 0, run.getAction(ParametersAction), cause).accepted
+    }
+}
+
 def statuses = new Statuses()
 def jenkins = Jenkins.get()
 def pageOf = { Run run -> "${jenkins.rootUrl}${run.url}" as String }
@@ -205,7 +222,7 @@ jenkins.getExtensionList(RunListener).add(new RunListener<Run>() {
     void onStarted(Run run, TaskListener listener) { statuses.set(Subject.of(run), 'pending', 'started', pageOf(run)) }
 
     void onCompleted(Run run, TaskListener listener) {
-        if (!Subject.of(run)) return
+        if (!Subject.of(run) || LostAgent.buildsAgain(run)) return
         def verdict = new Verdict(run)
         statuses.set(Subject.of(run), verdict.state, verdict.reason, pageOf(run))
     }

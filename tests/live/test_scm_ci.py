@@ -286,15 +286,17 @@ def test_every_pushed_head_gets_a_status_in_order(servers, work, branch):
 # What is stopped, by whether Git and CI are one server: the stand-in and the embedded driver have but one.
 @pytest.fixture
 def control(request) -> Callable[[str, str], None]:
-    """stop, start or restart `git` or `ci` of the sandbox."""
+    """stop, start, restart or kill `git`, `ci` or the `agent` of the sandbox."""
     if os.environ.get("GITEA_URL"):
         pytest.skip("servers given by address cannot be stopped from here")
     sandbox = request.getfixturevalue("sandbox")
     names = {service["name"] for service in sandbox.json("status")["services"]}
     git = "gitea" if "gitea" in names else "ci"
-    services = {"git": git, "ci": "jenkins" if "jenkins" in names else git}
+    services = {"git": git, "ci": "jenkins" if "jenkins" in names else git, "agent": "jenkins-agent"}
 
     def do(verb: str, part: str) -> None:
+        if services[part] not in names | {git}:
+            pytest.skip("builds run in services/ci itself here: there is no agent that could be lost")
         if verb == "stop" and services["ci"] == "gitea":
             pytest.skip("services/ci is both Gitea and Jenkins here: while it is down nothing can be pushed")
         sandbox.control(verb, services[part])
@@ -312,14 +314,31 @@ def test_a_push_while_ci_is_down_is_built_when_it_is_back(servers, work, branch,
     assert servers.result(commit)["status"] == "success"
 
 
-def test_git_restarted_during_a_build_gets_its_status(servers, work, branch, control):
-    commit = work.commit(jenkinsfile(test="sleep 8"))
-    work.push(branch)
+def reach_test(servers, commit):
+    """Wait until the stage `test` of its build runs."""
 
     def running() -> bool:
         status = servers.status(commit)
         return bool(status) and "test" in status["description"]
 
     wait_until(running, what="the stage test", seconds=SECONDS, interval=0.1)
+
+
+def test_a_build_whose_agent_is_lost_is_built_once_more(servers, work, branch, control):
+    commit = work.commit(jenkinsfile(test="sleep 20"))
+    work.push(branch)
+    reach_test(servers, commit)
+    first = servers.status(commit)["target_url"]
+    control("kill", "agent")
+    result = servers.result(commit)
+    print(json.dumps(result))
+    assert result["status"] == "success"
+    assert result["target_url"] != first
+
+
+def test_git_restarted_during_a_build_gets_its_status(servers, work, branch, control):
+    commit = work.commit(jenkinsfile(test="sleep 8"))
+    work.push(branch)
+    reach_test(servers, commit)
     control("restart", "git")
     assert servers.result(commit)["status"] == "success"
