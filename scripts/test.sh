@@ -3,11 +3,21 @@
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
+suites() { # of these services, one after the other
+    for service in "$@"; do
+        echo "· testing services/$service"
+        environment=$(scripts/environment.sh "$service")
+        (cd "services/$service" && "$environment/bin/ruff" check && PATH="$environment/bin:$PATH" "$environment/bin/pytest" -q --durations=5)
+    done
+}
 .venv/bin/pytest -q
-for service in ci mlflow prediction-api; do
-    echo "· testing services/$service"
-    environment=$(scripts/environment.sh "$service")
-    (cd "services/$service" && "$environment/bin/ruff" check && PATH="$environment/bin:$PATH" "$environment/bin/pytest" -q)
-done
+echo "· testing services/prediction-api, and beside it services/ci and services/mlflow (three minutes)"
+mkdir -p build
+suites prediction-api >build/prediction-api-tests.log 2>&1 & # a core each
+beside=$!
+trap 'kill "$beside" 2>/dev/null || true' EXIT
+suites ci mlflow
+wait "$beside" || { cat build/prediction-api-tests.log; exit 1; }
+cat build/prediction-api-tests.log
 echo "· testing the loop (a copy of this tree, from a clean state)"
-.venv/bin/pytest -v tests/live
+.venv/bin/pytest -v --durations=25 tests/live

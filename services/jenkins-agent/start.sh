@@ -7,8 +7,9 @@ set -eu
     umask 077
     mkdir -p "$HOME/.ssh"
     printf '%s\n' "$JENKINS_AGENT_SSH_PUBKEY" > "$HOME/.ssh/authorized_keys"
-    # A session of sshd has none of the container's variables; these are the container's own affair.
-    env | grep -Ev '^(HOME|HOSTNAME|PWD|OLDPWD|SHLVL|_|JENKINS_AGENT_SSH_PUBKEY)=' > "$HOME/.ssh/environment"
+    # A session of sshd has none of the container's variables. Jenkins reads this file where it starts its own program
+    # (jenkins/casc/agents.yaml): what a session knows before, passwords included, it would write into its log.
+    (unset HOSTNAME PWD OLDPWD SHLVL JENKINS_AGENT_SSH_PUBKEY && export -p > "$HOME/build-environment")
     key=/var/lib/jenkins-agent/ssh_host_ed25519_key
     [ -f "$key" ] || ssh-keygen -q -t ed25519 -N '' -f "$key"
 )
