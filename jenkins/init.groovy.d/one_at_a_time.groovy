@@ -1,4 +1,5 @@
-// One build at a time of a repository, in order of arrival. As a property of the job a pushed Jenkinsfile could take
+// One build at a time of a repository, in order of arrival, and no more at once than the machine bears: the executors
+// that are left are for what must not wait for a build (missed-pushes, promote, rollback). As a property of the job a pushed Jenkinsfile could take
 // it away: Declarative removes what an earlier Jenkinsfile declared and this one does not. For the same reason a job
 // that a build has changed gets its own definition back.
 import hudson.model.Queue
@@ -12,6 +13,7 @@ import javax.xml.transform.stream.StreamSource
 import jenkins.model.Jenkins
 import org.jenkinsci.plugins.workflow.job.WorkflowJob
 
+final int BUILDS = 2 // at once, of all repositories
 def jenkins = Jenkins.get()
 def ours = System.getenv('REPOSITORIES').tokenize(' ').collect { jenkins.getItemByFullName(it) }.findAll()
 
@@ -20,7 +22,8 @@ jenkins.getExtensionList(QueueTaskDispatcher).add(new QueueTaskDispatcher() {
         def job = item.task
         if (!(job instanceof WorkflowJob) || !ours.any { it.fullName == job.fullName }) return null
         def earlier = Queue.instance.getItems(job).any { it.id < item.id } // several may be looked at before one starts
-        if (!earlier && !job.building) return null
+        def full = ours.count { it.building } >= BUILDS
+        if (!earlier && !job.building && !full) return null
         new CauseOfBlockage() { String getShortDescription() { 'waits for the build before it' } }
     }
 })

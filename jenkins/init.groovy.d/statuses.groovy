@@ -13,6 +13,7 @@ import hudson.model.Run
 import hudson.model.TaskListener
 import hudson.model.listeners.RunListener
 import hudson.model.queue.QueueListener
+import hudson.tasks.junit.TestResultAction
 import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
 import java.util.logging.Level
@@ -152,7 +153,12 @@ class Verdict {
 
     private static String failure(Run run) {
         def error = firstError(run)
-        error ? "${stageOf(error)}${reasonOf(error)}" : loggedReason(run)
+        error ? "${stageOf(error)}${reasonOf(error)}${failedTests(run)}" : loggedReason(run)
+    }
+
+    private static String failedTests(Run run) {
+        def tests = run.getAction(TestResultAction)?.failedTests
+        tests ? "; ${tests.size()} failed, first ${tests.first().fullDisplayName}" : ''
     }
 
     /** The first in the last try, where a lost agent led to several; null where no step says what was wrong. */
@@ -233,6 +239,7 @@ jenkins.getExtensionList(GraphListener).add(new GraphListener() {
         def label = node.getAction(LabelAction)?.displayName
         def run = label ? node.execution.owner.executable : null
         if (!(run instanceof WorkflowRun) || label.startsWith(Verdict.ITSELF) || node.getAction(ThreadNameAction)) return
+        if (Verdict.firstError(run)) return // a stage that is skipped because one before it failed
         statuses.set(Subject.of(run), 'pending', "stage ${label}", pageOf(run))
     }
 })

@@ -24,6 +24,13 @@ def container(running=True, status=None, output="", code=0, restart="unless-stop
     return SimpleNamespace(short_id="abc", attrs=attrs)
 
 
+def created():
+    """A container that waits for those it depends on."""
+    made = container(running=False)
+    made.attrs["State"]["Status"] = "created"
+    return made
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
@@ -38,6 +45,7 @@ def container(running=True, status=None, output="", code=0, restart="unless-stop
         (container(running=False, restart="no"), (False, True, "container abc, ended with 0")),
         (container(running=False, code=1, restart="no"), (False, False, "container abc, ended with 1")),
         (container(running=False), (False, False, "container abc, ended with 0")),
+        (created(), (False, False, "container abc, not started yet")),
     ],
 )
 def test_health_says_what_the_container_says(found, expected):

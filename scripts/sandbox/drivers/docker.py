@@ -265,6 +265,8 @@ def health(container: Any | None) -> tuple[bool, bool, str]:
         return False, False, "not created"
     state = container.attrs["State"]
     running, named = state["Running"], f"container {container.short_id}"
+    if state.get("Status") == "created":
+        return False, False, f"{named}, not started yet"
     if not running:
         ended = state["ExitCode"]
         once = container.attrs["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
