@@ -16,6 +16,8 @@ ENVIRONMENT: dict[str, str | None] = {
     "CI_ADMIN_USER": "sandbox",
     "CI_ADMIN_PASSWORD": "${GITEA_ADMIN_PASSWORD:?}",
     "CI_KEEP_BUILDS": "${CI_KEEP_BUILDS:?}",
+    "CI_KEEP_DAYS": "${CI_KEEP_DAYS:?}",
+    "KEEP_ENVIRONMENTS": "${KEEP_ENVIRONMENTS:?}",
     "CI_STAGE_TIMEOUT": "${CI_STAGE_TIMEOUT:?}",
     "ORGANISATION": "mlops",
     "LOOP_ENV": LOOP_ENV,

@@ -7,15 +7,19 @@ import sysconfig
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from ci import jenkinsfile
 from ci.buildlog import BuildLog
 from ci.errors import CiError, SettingsError, StepFailed, StepTimedOut, Stopped
 from ci.execution import Execution
 from ci.masks import secrets_of
+from ci.needs import Needs
 from ci.pipeline import Pipeline, Stage
 from ci.process import Runner, started_at
 from ci.repositories import Repositories
+from ci.retention import Shelf, tidy
 from ci.settings import ServerSettings, read_env_file
 from ci.statuses import CONTEXT, Statuses
 from ci.store import Build, Store
@@ -23,6 +27,7 @@ from ci.workspace import Workspace
 
 LOG = logging.getLogger(__name__)
 CHECKOUT_SECONDS = 300
+SECONDS_A_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Builder:
         # Status first: a server killed between the two builds again, and no status stays pending for ever.
         self.post(build, status, detail)
         self.store.finish_build(build, state, detail)
+        self._tidy_images()
 
     def _attempt(self, build: Build) -> tuple[str, str]:
         loop = read_env_file(self.settings.loop_env) if self.settings.loop_env.exists() else None
@@ -96,14 +102,25 @@ class Builder:
             env = {**self._environment(build, loop), **pipeline.environment}
             return Run(self, build, pipeline, Execution(runner, workspace.folder, env, float("inf"))).stages()
         finally:
-            self._forget_old(build.repository, keep)
+            self._forget_old(build.repository, keep)  # before the end, so that a running build is counted
 
     def _note(self, build: Build, leader: int) -> None:
         self.store.note_process(build.repository, leader, started_at(leader))
 
     def _forget_old(self, repository: str, keep: int) -> None:
-        for number in self.store.forget_builds(repository, keep):
+        before = time.time() - self.settings.keep_days * SECONDS_A_DAY
+        for number in self.store.forget_builds(repository, keep, before):
             self.settings.log(repository, number).unlink(missing_ok=True)
+
+    def _tidy_images(self) -> None:
+        """Remove images and environments beyond the numbers; those of a registry are its own business."""
+        loop = read_env_file(self.settings.loop_env) if self.settings.loop_env.exists() else {}
+        store = urlsplit(loop.get("IMAGE_STORE", ""))
+        if store.scheme != "file":
+            return
+        settings, needs = self.settings, Needs(self.repositories, self.statuses, loop)
+        shelf = Shelf(Path(unquote(store.path)), settings.keep_builds, settings.keep_environments)
+        tidy(shelf, needs.refs)
 
     def _environment(self, build: Build, loop: dict[str, str]) -> dict[str, str]:
         """All that a step gets: the machine, loop.env and the build, nothing of this server."""

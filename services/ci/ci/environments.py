@@ -53,6 +53,7 @@ class Environments:
                 install(target, lock)
                 share_bytecode(tested, target)
                 (target / MARKER).touch()
+            os.utime(target)  # used now: retention takes the one that was used longest ago
         return key
 
 
@@ -77,9 +78,12 @@ def run_uv(*arguments: str) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock among all processes; whoever comes second waits."""
+def locked(path: Path, shared: bool = False, wait: bool = True) -> Iterator[None]:
+    """Hold a lock among all processes, alone or with all that share it; whoever comes second waits.
+
+    Raises BlockingIOError where it is held and one is not to wait.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         yield

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 from urllib.parse import unquote, urlsplit
 
-from ci.environments import Environments
+from ci.environments import Environments, locked
 from ci.errors import ImageError
 from ci.git import git, head
 from ci.settings import ImageSettings
@@ -69,7 +69,8 @@ class FolderStore:
         """Make the image of HEAD of `source` where it is not there; its ref. Raises ImageError."""
         tree = git(source, "rev-parse", "HEAD^{tree}").strip()
         self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
+        scratch_folder = tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder)
+        with locked(self.folder / ".lock", shared=True), scratch_folder as scratch:
             image = Path(scratch) / "image"
             unpack(source, image / "tree")
             environment = self.environments.build(image / "tree" / "requirements.lock", source / ".venv")
@@ -77,6 +78,7 @@ class FolderStore:
             if not (self.folder / name).exists():
                 describe(image, repository, head(source), environment)
                 self._place(image, name)
+            os.utime(self.folder / name)  # used now: retention takes the one that was used longest ago
         return f"env:sha256:{name}"
 
     def _place(self, image: Path, name: str) -> None:

@@ -113,6 +113,8 @@ class ServerSettings:
     organisation: str
     loop_env: Path
     keep_builds: int
+    keep_days: int
+    keep_environments: int
     stage_timeout: int
     machine: Mapping[str, str] = field(repr=False)
     git_http: bool = False
@@ -135,6 +137,8 @@ class ServerSettings:
             organisation=required(env, "ORGANISATION"),
             loop_env=Path(required(env, "LOOP_ENV")).absolute(),
             keep_builds=positive(env, "CI_KEEP_BUILDS"),
+            keep_days=positive(env, "CI_KEEP_DAYS"),
+            keep_environments=positive(env, "KEEP_ENVIRONMENTS"),
             stage_timeout=positive(env, "CI_STAGE_TIMEOUT"),
             machine=machine_environment(env),
             git_http=switch(env, "CI_GIT_HTTP"),

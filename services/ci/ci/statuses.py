@@ -68,6 +68,14 @@ class Statuses:
         query = f"SELECT * FROM statuses WHERE {LATEST} ORDER BY id DESC"
         return [Status(**row) for row in self.store.rows(query, repository, sha)]
 
+    def described(self, sha: str, context: str) -> list[str]:
+        """The descriptions that a context of a commit has now, one for each repository that holds it."""
+        query = (
+            "SELECT description FROM statuses WHERE id IN"
+            " (SELECT max(id) FROM statuses WHERE sha = ? AND context = ? GROUP BY repository)"
+        )
+        return [row["description"] for row in self.store.rows(query, sha, context)]
+
 
 def combine(states: list[str]) -> str:
     """The state of a commit: failure beats pending beats success, nothing is pending."""

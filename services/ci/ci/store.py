@@ -214,15 +214,25 @@ class Store:
                 (build.repository, build.number),
             )
 
-    def forget_builds(self, repository: str, keep: int) -> list[int]:
-        """Remove finished builds beyond the newest `keep`, a running one counted; their numbers."""
+    def forget_builds(self, repository: str, keep: int, before: float = 0.0) -> list[int]:
+        """Remove finished builds beyond the newest `keep`, a running one counted, and those before `before`.
+
+        Their numbers. Of the statuses of their commits the first of CI and the newest of each context stay.
+        """
         with self.writing() as connection:
             gone = connection.execute(
-                "SELECT number FROM builds WHERE repository = ? AND finished_at IS NOT NULL"
-                " ORDER BY number DESC LIMIT -1 OFFSET ?",
-                (repository, keep - 1),
+                "SELECT number, sha FROM builds WHERE repository = ? AND finished_at IS NOT NULL"
+                " AND (finished_at < ? OR number NOT IN (SELECT number FROM builds"
+                " WHERE repository = ? AND finished_at IS NOT NULL ORDER BY number DESC LIMIT ?))",
+                (repository, before, repository, keep - 1),
             ).fetchall()
             numbers = [row["number"] for row in gone]
+            connection.executemany(
+                "DELETE FROM statuses WHERE repository = ? AND sha = ? AND id NOT IN ("
+                "SELECT max(id) FROM statuses WHERE repository = ? AND sha = ? GROUP BY context"
+                " UNION SELECT min(id) FROM statuses WHERE repository = ? AND sha = ? AND context = 'ci')",
+                [(repository, row["sha"]) * 3 for row in gone],
+            )
             for table in ("builds", "stages", "deliveries"):
                 connection.executemany(
                     f"DELETE FROM {table} WHERE repository = ? AND number = ?",

@@ -63,6 +63,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "ORGANISATION": ORGANISATION,
         "LOOP_ENV": str(loop_env),
         "CI_KEEP_BUILDS": "20",
+        "CI_KEEP_DAYS": "90",
+        "KEEP_ENVIRONMENTS": "3",
         "CI_STAGE_TIMEOUT": "60",
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

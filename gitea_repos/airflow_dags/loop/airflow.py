@@ -1,0 +1,55 @@
+"""Airflow by its REST API v2, as far as retention needs it: the runs of every DAG, and their end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from loop.http import Service
+from loop.settings import AirflowLogin
+
+PAGE = 100  # rows of one answer, the most that Airflow gives
+ENDED = ("success", "failed")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run of a DAG; `ended` is None while it goes on."""
+
+    dag_id: str
+    run_id: str
+    ended: datetime | None
+
+    @property
+    def key(self) -> str:
+        """What no other run has, as `loop.run.Run` writes it."""
+        return f"{self.dag_id}/{self.run_id}"
+
+
+class Airflow:
+    """The API server; one login for a few minutes of work."""
+
+    def __init__(self, login: AirflowLogin) -> None:
+        self.service = Service("Airflow", login.url)
+        body = {"username": login.user, "password": login.password}
+        token = self.service.json("POST", "/auth/token", json=body)["access_token"]
+        self.service.session.headers["Authorization"] = f"Bearer {token}"
+
+    def runs(self) -> list[Ran]:
+        """Every run of every DAG, the newest first."""
+        found: list[Ran] = []
+        while True:
+            query = {"limit": PAGE, "offset": len(found), "order_by": "-run_after"}
+            page = self.service.json("GET", "/api/v2/dags/~/dagRuns", params=query)
+            found += [_ran(row) for row in page["dag_runs"]]
+            if len(page["dag_runs"]) < PAGE:
+                return found
+
+    def delete(self, run: Ran) -> None:
+        """Remove a run with its tasks and what they said; one that is gone already is fine."""
+        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"
+        self.service.call("DELETE", path, accept=(404,))
+
+
+def _ran(row: dict[str, Any]) -> Ran:
+    ended = row.get("end_date") if row["state"] in ENDED else None
+    return Ran(row["dag_id"], row["dag_run_id"], datetime.fromisoformat(ended) if ended else None)

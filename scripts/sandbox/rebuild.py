@@ -1,0 +1,108 @@
+"""An image that retention has removed is built again, by pushing its commit to a branch for that alone."""
+
+import re
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sandbox import console
+from sandbox.context import Context
+from sandbox.errors import LoopError
+from sandbox.git import IDENTITY, git
+from sandbox.wait import wait_until
+
+CODE, DATA = "model_training", "data_preprocessing"
+DATA_COMMIT = re.compile(r"^data commit: ([0-9a-f]{40})$", re.MULTILINE)  # a line of a data version's tag
+STORED = re.compile(r"env:sha256:([0-9a-f]{64})")
+LONGEST = 1800.0  # seconds of one build, with what is built before it
+ENDED = ("success", "failure", "error")
+
+
+def bring_images(context: Context, conf: dict[str, Any]) -> None:
+    """Build again what the conf of a run names and the image store has no more. Raises LoopError."""
+    if commit := conf.get("code_commit"):
+        _bring(context, CODE, commit)
+    if version := conf.get("data_version"):
+        _bring(context, DATA, _data_commit(context, version))
+
+
+def is_stored(context: Context, image: str) -> bool:
+    """Whether a folder of images has this one; of a registry nothing is ever removed."""
+    if not context.endpoints.images.outside.startswith("file://"):
+        return True
+    match = STORED.fullmatch(image)
+    folder = context.endpoints.images.folder
+    return bool(match) and (folder / match[1] / "env" / "bin" / "python").exists()  # type: ignore[index]
+
+
+def _bring(context: Context, repository: str, commit: str) -> None:
+    images = [row["description"] for row in _statuses(context, repository, commit, "image")]
+    if not images or is_stored(context, images[-1]):
+        return  # a commit without an image is refused by whoever asks for the run
+    console.step(f"the image of {repository} {commit[:12]} was removed; CI builds it again")
+    _build_again(context, repository, commit)
+    if not is_stored(context, images[-1]):
+        raise LoopError(
+            f"The image of {repository} {commit[:12]} is gone, and the commit makes another one now: "
+            "Python or the platform has changed since.",
+            "Take a newer commit, or push this one's files as a new commit",
+        )
+
+
+def _build_again(context: Context, repository: str, commit: str) -> None:
+    """Push the commit to a branch of its own, wait for its build, take the branch away."""
+    # The time is part of the name: CI builds the same push but once.
+    branch = f"refs/heads/rebuild-{commit[:12]}-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    before = max((row["id"] for row in _statuses(context, repository, commit, "ci")), default=0)
+    url = context.endpoints.clone_url(repository)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        git("clone", "--quiet", "--bare", url, scratch, folder=folder)
+        git("push", "--quiet", "origin", f"{commit}:{branch}", folder=folder, env=IDENTITY)
+        try:
+            built = wait_until(
+                _end_of_build(context, repository, commit, before),
+                what=f"the build of {commit[:12]}",
+                seconds=LONGEST,
+                hint=f"Run: make trace REF={commit[:12]}",
+                interval=1.0,
+            )
+        finally:
+            git("push", "--quiet", "origin", f":{branch}", folder=folder, env=IDENTITY)
+    if built["status"] != "success":
+        raise LoopError(
+            f"The image of {repository} {commit[:12]} is gone, its build fails now: {built['description']}",
+            f"See {built['target_url']}, or choose another commit",
+        )
+
+
+def _end_of_build(
+    context: Context, repository: str, commit: str, before: int
+) -> Callable[[], dict[str, Any] | None]:
+    """A look for the last status of a build whose statuses all have an id above `before`."""
+
+    def look() -> dict[str, Any] | None:
+        last = _statuses(context, repository, commit, "ci")[-1:]
+        return next((row for row in last if row["id"] > before and row["status"] in ENDED), None)
+
+    return look
+
+
+def _statuses(context: Context, repository: str, commit: str, name: str) -> list[dict[str, Any]]:
+    found = context.statuses.of(repository, commit)
+    return [row for row in found[1] if row["context"] == name] if found else []
+
+
+def _data_commit(context: Context, version: str) -> str:
+    """The data commit that a data version was made from, as its tag says it. Raises LoopError."""
+    tag, url = f"refs/tags/DV_{version}", context.endpoints.clone_url(DATA)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        git("init", "--quiet", "--bare", scratch, folder=folder)
+        git("fetch", "--quiet", "--depth=1", url, f"+{tag}:{tag}", folder=folder)
+        found = DATA_COMMIT.search(git("for-each-ref", "--format=%(contents)", tag, folder=folder))
+    if not found:
+        raise LoopError(f"The tag DV_{version} names no data commit.", "Choose another data version")
+    return found[1]
