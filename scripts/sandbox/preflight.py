@@ -14,6 +14,7 @@ from sandbox.settings import Settings, save_setting
 GIT_NEEDED = (2, 28)  # `git init --initial-branch`
 DISK_NEEDED = 5 * 1024**3  # bytes: environments of the servers and of the sample repositories
 UNUSABLE_IN_A_PATH = '%;#"'  # supervisord's configuration gives them a meaning
+DISK_RESERVE = 512 * 1024**2  # bytes, once that is there: what a running loop and its logs write
 MEMORY_NEEDED = 3 * 1024**3  # bytes: idle services and one training
 
 
@@ -30,16 +31,28 @@ def check_tools(root: Path) -> None:
         raise MachineError(f"P03 Git {version} is too old.", "Install Git 2.28 or newer")
 
 
-def check_embedded(root: Path, installed: bool) -> None:
-    """What processes of this machine need. Raises MachineError."""
-    free = shutil.disk_usage(root).free
-    if not installed and free < DISK_NEEDED:
-        raise MachineError(
-            f"P04 Only {free / 1024**3:.1f} GiB of disk are free, 5 are needed.", "Make room on this disk"
-        )
+def check_embedded(state: Path) -> None:
+    """What processes of this machine need for a state folder. Raises MachineError."""
+    check_disk(state)
     memory = psutil.virtual_memory().available
     if memory < MEMORY_NEEDED:
         console.note(f"P05 only {memory / 1024**3:.1f} GiB of memory are free; 3 make it comfortable")
+
+
+def check_disk(state: Path) -> None:
+    """Raises MachineError where the disk of the state folder, made or not, has too little room for `up`."""
+    if short := disk_shortage(state, DISK_RESERVE if state.exists() else DISK_NEEDED):
+        raise MachineError(f"P04 {short}", "Make room on this disk, then: make up")
+
+
+def disk_shortage(state: Path, needed: int = DISK_RESERVE) -> str:
+    """What a state folder's disk lacks of so many bytes, or an empty string."""
+    folder = state if state.exists() else state.parent
+    free = shutil.disk_usage(folder).free
+    found = (
+        f"Only {free / 1024**3:.2f} GiB are free on the disk of {folder}, {needed / 1024**3:g} are needed."
+    )
+    return found if free < needed else ""
 
 
 def _check_tool(name: str, code: str, hint: str) -> None:

@@ -10,6 +10,7 @@ from loop import container
 from loop.engine import check_image
 from loop.errors import Failure
 from loop.process import Ended, execute, launcher, read
+from loop.room import check_room
 from loop.run import Outcome, Run
 from loop.settings import container_environment, container_limits, task_environment
 
@@ -51,9 +52,11 @@ class ProcessTask(ProgramTask):
     """The program is a process of this machine, with the machine's base environment."""
 
     def run_program(self, run: Run, own: dict[str, str]) -> Ended:  # noqa: ARG002
-        """Run it by the launcher of its image."""
+        """Run it by the launcher of its image, where the disk has room for what it writes."""
         environment = task_environment() | own
-        command = [launcher(environment.get("IMAGE", ""), environment.get("IMAGE_STORE", "")), *self.argv]
+        store = environment.get("IMAGE_STORE", "")
+        command = [launcher(environment.get("IMAGE", ""), store), *self.argv]
+        check_room(store)
         return execute(command, environment, log.info)
 
 

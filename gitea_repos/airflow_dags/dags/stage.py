@@ -23,8 +23,9 @@ from loop.errors import Failure, LoopError, Undone
 from loop.limits import Limits
 from loop.masking import masked, secrets
 from loop.receipt import Stage as Past
+from loop.room import shortage_named
 from loop.run import Outcome, Run
-from loop.settings import Settings
+from loop.settings import Settings, image_store
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,8 @@ class Recorded(BaseOperator):
         results = {task: ti.xcom_pull(task_ids=task) for task in self.needs}
         if self.chronicle:
             results["stages"] = [past(ti, task) for task in self._before()]
-        return self.perform(run, results)
+        with shortage_named(image_store()):
+            return self.perform(run, results)
 
     def _failed(self, context: Mapping[str, Any], error: BaseException) -> Outcome:
         final = isinstance(error, FINAL)

@@ -17,14 +17,14 @@ def serve(run: Run, promote: dict[str, Any]) -> Outcome:
     mlflow, api = MLflow(run.settings), PredictionAPI(run.settings.api_url)
     name, version, waits = promote["name"], promote["version"], run.limits.waits
     with undone_on_failure(mlflow, name, version):
-        served = wait.until(lambda: _look(api, mlflow, promote), waits.served, waits.every)
+        served = wait.until(lambda: look(api, mlflow, promote), waits.served, waits.every)
         if not served:
             raise Failure(_late(api, name, version, waits.served))
     detail = f"{name} version {version} on {plural(len(served.workers), 'worker')}"
     return Outcome("passed", detail, url=f"{run.settings.api_web_url}/model")
 
 
-def _look(api: PredictionAPI, mlflow: MLflow, promote: dict[str, Any]) -> Served | None:
+def look(api: PredictionAPI, mlflow: MLflow, promote: dict[str, Any]) -> Served | None:
     """What the API says when all workers have the version; None while they do not or a server is away."""
     name, version = promote["name"], promote["version"]
     try:

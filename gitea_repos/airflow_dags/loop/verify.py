@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loop import wait
-from loop.errors import Failure
+from loop.errors import Failure, Unreachable
 from loop.gate import EVIDENCE
 from loop.mlflow import MLflow
 from loop.prediction import INFO, PredictionAPI
@@ -12,21 +12,43 @@ from loop.receipt import RECEIPT, Stage, receipt, receipt_name
 from loop.repeat import ENDED
 from loop.rollback import VERIFIED, undone_on_failure
 from loop.run import Outcome, Run, plural
+from loop.serve import look
 
 VERIFICATION = "verification.json"
 
 
 def verify(run: Run, promote: dict[str, Any], stages: list[Stage]) -> Outcome:
-    """Check the served model and store the receipt in its MLflow run; else the old champion returns."""
+    """Check the served model and store the receipt in its MLflow run; else the old champion returns.
+
+    A server that is away meanwhile is waited for, as long as `serve` waits.
+    """
     mlflow, api = MLflow(run.settings), PredictionAPI(run.settings.api_url)
-    name, version, started = promote["name"], promote["version"], datetime.now(UTC)
-    with undone_on_failure(mlflow, name, version):
-        rows = check_predictions(mlflow, api, promote)
-        check_metrics(run, api, name, version)
+    started, waits = datetime.now(UTC), run.limits.waits
+    with undone_on_failure(mlflow, promote["name"], promote["version"]):
+        rows = wait.patiently(lambda: check(run, mlflow, api, promote), waits.served, waits.every)
         detail = f"{plural(rows, 'live prediction')} equal the registered model's"
-        keep_receipt(run, mlflow, promote, [*stages, own_stage(started, detail)])
-        mlflow.set_version_tag(mlflow.version(name, version), VERIFIED, run.key)
+        told = [*stages, own_stage(started, detail)]
+        wait.patiently(lambda: keep(run, mlflow, promote, told), waits.served, waits.every)
     return Outcome("passed", detail, url=f"{run.settings.api_web_url}/model")
+
+
+def check(run: Run, mlflow: MLflow, api: PredictionAPI, promote: dict[str, Any]) -> int:
+    """Look at predictions and metrics; gives the number of rows predicted. Raises Failure.
+
+    An API that has just started again may know the model only after a while: Unreachable until then.
+    """
+    name, version = promote["name"], promote["version"]
+    if not look(api, mlflow, promote):
+        raise Unreachable(f"the API does not answer with {name} version {version} any more")
+    rows = check_predictions(mlflow, api, promote)
+    check_metrics(run, api, name, version)
+    return rows
+
+
+def keep(run: Run, mlflow: MLflow, promote: dict[str, Any], stages: list[Stage]) -> None:
+    """Store the receipt and mark the version as verified; may be done again."""
+    keep_receipt(run, mlflow, promote, stages)
+    mlflow.set_version_tag(mlflow.version(promote["name"], promote["version"]), VERIFIED, run.key)
 
 
 def own_stage(started: datetime, detail: str) -> Stage:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from loop.errors import Unreachable
+
 Seen = TypeVar("Seen")
 
 
@@ -19,3 +21,15 @@ def until(look: Callable[[], Seen | None], seconds: float, every: float) -> Seen
             return None
         time.sleep(min(every, left))
     return seen
+
+
+def patiently(call: Callable[[], Seen], seconds: float, every: float) -> Seen:
+    """Call again while it raises Unreachable, for `seconds`: a server that was killed comes back."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except Unreachable:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(every)

@@ -8,6 +8,7 @@ import pytest
 from loop.announce import announce
 from loop.errors import Failure, Unreachable
 from loop.mlflow import MLflow
+from loop.prediction import PredictionAPI
 from loop.receipt import Stage
 from loop.run import Run
 from loop.serve import serve
@@ -129,10 +130,38 @@ def test_a_model_without_rows_to_verify_is_not_verified(run: Run, promoted: Any)
 
 
 @pytest.mark.usefixtures("promoted")
-def test_metrics_that_show_another_model_are_not_enough(run: Run, api: Any) -> None:
-    api.workers = [("iris", "99")]
+def test_metrics_that_show_another_model_are_not_enough(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PredictionAPI, "counts", lambda *_: False)
     with pytest.raises(Failure, match="/metrics of the API does not show"):
         verify(run, PROMOTED, [])
+
+
+@pytest.mark.parametrize(
+    ("service", "call"), [(PredictionAPI, "predict"), (MLflow, "read"), (MLflow, "set_version_tag")]
+)
+def test_a_server_that_starts_again_is_waited_for(
+    run: Run, promoted: Any, monkeypatch: pytest.MonkeyPatch, service: type, call: str
+) -> None:
+    answers, asked = getattr(service, call), []
+
+    def away_once(*arguments: Any) -> Any:
+        asked.append(1)
+        if len(asked) == 1:
+            raise Unreachable("away")
+        return answers(*arguments)
+
+    monkeypatch.setattr(service, call, away_once)
+    patient = replace(run, limits=replace(run.limits, waits=replace(run.limits.waits, served=60)))
+    assert verify(patient, PROMOTED, []).state == "passed"
+    assert promoted.models["iris"]["aliases"]["champion"] == "1"
+
+
+@pytest.mark.usefixtures("promoted")
+def test_an_api_that_stays_away_undoes_the_promotion(run: Run, api: Any, promoted: Any) -> None:
+    api.workers = [("iris", "0")]
+    with pytest.raises(Failure, match="does not answer with iris version 1 any more"):
+        verify(run, PROMOTED, [])
+    assert "champion" not in promoted.models["iris"]["aliases"]
 
 
 PLAN = {"code_commit": "c", "data_commit": "d", "pushed": "data_preprocessing"}

@@ -44,7 +44,7 @@ class EmbeddedDriver(Driver):
         return Probe(True, "needs no Docker: every service is a process of this machine")
 
     def prepare(self) -> None:
-        preflight.check_embedded(ROOT, installed=self.state.exists())
+        preflight.check_embedded(self.state)
 
     def held_ports(self) -> set[int]:
         urls = [urlsplit(service.url) for service in self.services() if service.running and service.url]

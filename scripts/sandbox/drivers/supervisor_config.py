@@ -1,7 +1,9 @@
 """supervisord's configuration file (http://supervisord.org/configuration.html)."""
 
+import sys
 from pathlib import Path
 
+from sandbox.drivers import clean_start
 from sandbox.drivers.processes import Process
 from sandbox.errors import SettingsError
 from sandbox.settings import Settings
@@ -35,10 +37,11 @@ RPC = "supervisor.rpcinterface:make_main_rpcinterface"
 
 def _program(process: Process, logs: Path, rotation: tuple[str, str]) -> str:
     values = sorted(process.environment.items())
+    argv = [sys.executable, "-I", clean_start.__file__, *process.argv]
     return _section(
         f"program:{process.name}",
         {
-            "command": " ".join(quote("the command", word) for word in process.argv),
+            "command": " ".join(quote("the command", word) for word in argv),
             "directory": str(process.directory),
             "environment": ",".join(f"{name}={quote(name, value)}" for name, value in values),
             "autorestart": "true",
