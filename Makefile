@@ -76,6 +76,22 @@ test: $(SANDBOX) lint ## Every test, the real loop included (about ten minutes)
 test-docker: $(SANDBOX) ## The same loop on containers, on stand-in images (half an hour)
 	@scripts/test-docker.sh
 
+.PHONY: test-loop
+test-loop: $(SANDBOX) ## Killed servers, a full disk, Ctrl-C, promotions under load (FAULTS=all: every server at every stage)
+	@.venv/bin/pytest -v --durations=25 tests/live/bad_days
+
+.PHONY: bench-loop
+bench-loop: $(SANDBOX) ## Push to served beside the same by hand, on a sandbox of its own (half an hour)
+	@benchmarks/own_sandbox.sh push_to_served.py
+
+.PHONY: bench-retention
+bench-retention: $(SANDBOX) ## A hundred loops with low limits: what of disk and time grows (an hour and a half)
+	@BENCH_SETTINGS="$$(cat benchmarks/low_limits.env)" benchmarks/own_sandbox.sh hundred_loops.py
+
+.PHONY: bench-serving
+bench-serving: $(SANDBOX) ## The prediction API beside `mlflow models serve` (ten minutes; needs wrk)
+	@PYTHONPATH=services/prediction-api/tests:gitea_repos/model_training "$$(scripts/environment.sh prediction-api)/bin/python" -W ignore benchmarks/serving.py
+
 .PHONY: lint
 lint: $(SANDBOX) ## Style and types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy

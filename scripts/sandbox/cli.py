@@ -1,5 +1,6 @@
 """The `sandbox` command: every verb is a few lines here; the only place that exits."""
 
+import errno
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -7,15 +8,16 @@ from typing import Any
 
 import click
 
-from sandbox import by_hand, console, data_push, demo, doctor, promotion, run_by_hand, start, trace
+from sandbox import by_hand, console, data_push, demo, doctor, promotion, rebuild, run_by_hand, start, trace
 from sandbox.clone import clone_repository
 from sandbox.context import Context
 from sandbox.errors import SandboxError
 from sandbox.locking import only_one
 from sandbox.open_page import find_page, open_page
+from sandbox.preflight import disk_shortage
 from sandbox.receipt import DAG, Receipt
 from sandbox.reference import VERSION
-from sandbox.settings import REPOSITORIES
+from sandbox.settings import REPOSITORIES, ROOT
 from sandbox.status import describe, show_status
 
 TRACE_SECONDS = 1800.0
@@ -154,6 +156,7 @@ def run_command(
     context = Context.load()
     conf = run_by_hand.conf_of_run(context, code, data, reason, promote=not no_promote)
     if not dry_run:
+        rebuild.bring_images(context, conf)
         _end_with(by_hand.start_and_follow(context, DAG, conf, timeout), output)
     plan = run_by_hand.planned(context, conf)
     if output == "json":
@@ -268,6 +271,15 @@ def main() -> Any:
         cli(standalone_mode=False)
     except SandboxError as error:
         console.problem(str(error), error.hint)
+        if (short := disk_shortage(ROOT / ".sandbox")) and short not in str(error):  # it has many faces
+            console.note(f"{short} Make room there first")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        console.problem(
+            f"The disk of {error.filename or ROOT} is full.", "Make room on this disk, then try again"
+        )
         sys.exit(1)
     except click.exceptions.Abort:
         console.note("stopped; nothing is lost: make up goes on where it was, a loop by itself (make trace)")

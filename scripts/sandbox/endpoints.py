@@ -64,6 +64,7 @@ class Endpoints:
             "TASK_RUNTIME": self.task_runtime,
             "PROMOTION": settings.promotion,
             "LOOP_SCHEDULE": settings.loop_schedule,
+            "KEEP_RUN_DAYS": str(settings.keep_run_days),
             "AIRFLOW_WEB_URL": self.airflow.outside,
             "MLFLOW_WEB_URL": self.mlflow.outside,
             "CI_WEB_URL": self.ci.outside,

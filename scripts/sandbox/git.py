@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import LoopError
@@ -35,3 +37,24 @@ def remote_head(url: str, branch: str, folder: Path) -> str:
     """The commit a branch points to, or an empty string where there is none."""
     line = git("ls-remote", url, f"refs/heads/{branch}", folder=folder)
     return line.split()[0] if line else ""
+
+
+@dataclass(frozen=True)
+class After:
+    """What stands on a commit: the commits after it, the oldest first, and the branch heads that hold it."""
+
+    commits: list[str]
+    heads: list[str]
+
+
+def commits_after(url: str, commit: str) -> After:
+    """Look into the history of all branches. Raises LoopError where the repository cannot be read."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        git("init", "--quiet", "--bare", folder=folder)
+        git("fetch", "--quiet", url, "+refs/heads/*:refs/heads/*", folder=folder)
+        if commit not in git("rev-list", "--branches", folder=folder).split():
+            return After([], [])
+        heads = git("branch", "--format=%(objectname)", "--contains", commit, folder=folder).split()
+        walk = ("rev-list", "--reverse", "--topo-order", "--ancestry-path", f"^{commit}", *heads)
+        return After(git(*walk, folder=folder).split(), heads)

@@ -71,7 +71,10 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Loop:
-    """What a REF turned out to be: a pushed commit, a run of `dag`, or both."""
+    """What a REF turned out to be: a pushed commit, a run of `dag`, or both.
+
+    `part_of` is the commit that was built where this one was pushed together with it.
+    """
 
     ref: str
     run_id: str = ""
@@ -79,6 +82,7 @@ class Loop:
     commit: str = ""
     statuses: tuple[dict[str, Any], ...] = ()
     dag: str = DAG
+    part_of: str = ""
 
 
 def read_receipt(context: Context, loop: Loop) -> Receipt:
@@ -86,6 +90,8 @@ def read_receipt(context: Context, loop: Loop) -> Receipt:
     run = context.airflow.run(loop.dag, loop.run_id) if loop.run_id else None
     if run and loop.dag == PROMOTION:
         stages = _run_stages(context, PROMOTION, PROMOTED, run)
+    elif loop.part_of:
+        stages = _inner(loop)
     else:
         stages = _push_and_ci(loop)
         stages += _loop_stages(context, run) if run else [_without_run(s, stages[1]) for s in STAGES[2:]]
@@ -98,6 +104,13 @@ def overall_state(stages: list[Stage]) -> str:
     if "running" in states or "pending" in states:
         return "running" if set(states) - {"pending"} else "pending"
     return next((word for word in ("failed", "rejected", "waiting", "passed") if word in states), "skipped")
+
+
+def _inner(loop: Loop) -> list[Stage]:
+    """Of a commit that was pushed below another one: only that one went through the loop."""
+    push = Stage("push", "skipped", detail=f"{loop.repository} {loop.commit[:12]}")
+    ci = Stage("ci", "skipped", detail=f"part of {loop.part_of[:12]}")
+    return [push, ci, *(Stage(name, "skipped") for name in STAGES[2:])]
 
 
 def _push_and_ci(loop: Loop) -> list[Stage]:

@@ -1,13 +1,15 @@
 """What a REF of `sandbox trace` means: a commit, tag, model version or run id; empty: the newest."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sandbox.completion import PROMOTION
 from sandbox.context import Context
 from sandbox.errors import LoopError
-from sandbox.git import remote_head
+from sandbox.git import commits_after, remote_head
 from sandbox.receipt import DAG, Loop
 from sandbox.settings import REPOSITORIES, ROOT
 
@@ -19,18 +21,40 @@ def find_loop(context: Context, ref: str) -> Loop:
     if not ref:
         return _newest(context)
     found = _by_run(context, ref) or _by_version(context, ref) or _by_commit(context, ref)
-    if found and found.commit and not found.statuses and found.commit != _main(context, found.repository):
-        raise LoopError(
-            f"{found.repository} {found.commit[:12]} was not built by itself: it is not what was pushed last "
-            "at its time.",
-            "Trace the commit that `git push` ended with, or a DV_ tag's data commit (git show names it)",
-        )
+    if found and found.commit and not _seen_by_ci(found.statuses):
+        return _unbuilt(context, found)
     if not found:
         raise LoopError(
             f"Nothing here is called {ref!r}.",
             "Give a pushed commit, a tag, a model version (3 or iris/3), a run id, or nothing: the newest",
         )
     return found
+
+
+def _unbuilt(context: Context, loop: Loop) -> Loop:
+    """The loop of a commit that CI said nothing of: a head is built soon, an inner commit was part of one.
+
+    Raises LoopError where the commit is on no branch.
+    """
+    after = commits_after(context.endpoints.clone_url(loop.repository), loop.commit)
+    if loop.commit in after.heads:
+        return loop
+    built = next((commit for commit in after.commits if _is_built(context, loop.repository, commit)), "")
+    if part_of := built or next(iter(after.heads), ""):
+        return replace(loop, part_of=part_of)
+    raise LoopError(
+        f"{loop.repository} {loop.commit[:12]} was not built: it is on no branch.",
+        "Trace a commit that was pushed to a branch, or a DV_ tag's data commit (git show names it)",
+    )
+
+
+def _is_built(context: Context, repository: str, commit: str) -> bool:
+    found = context.statuses.of(repository, commit)
+    return found is not None and _seen_by_ci(found[1])
+
+
+def _seen_by_ci(statuses: Iterable[dict[str, Any]]) -> bool:
+    return any(row["context"] == "ci" for row in statuses)
 
 
 def push_run_id(repository: str, commit: str) -> str:

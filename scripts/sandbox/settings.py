@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORGANISATION = "mlops"
 # The order of the first pushes; the last one starts the first run.
 REPOSITORIES = ("data_preprocessing", "airflow_dags", "model_training")
+DEPLOYED = "deployed"  # tag of airflow_dags that Airflow follows; CI moves it to each green commit of main
 GENERATORS = {
     "__generate__": lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32)),
     "__generate_fernet__": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -66,6 +67,7 @@ class Settings:
     engine_disk_gb: int
     promotion: str
     loop_schedule: str
+    keep_run_days: float
     raw_database_url: str
     model_name: str
     api_workers: int
@@ -75,6 +77,7 @@ class Settings:
     api_keep_models: int
     ci_keep_builds: int
     ci_keep_days: int
+    keep_environments: int
     ci_stage_timeout: int
     log_megabytes: int
     log_files: int

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+from dotenv import dotenv_values
 from figures import Figures
 from machines import Docker, Embedded, Machine
 
@@ -68,6 +69,13 @@ class Sandbox:
 
     def get_raw(self, name: str) -> str:
         return self.machine.get_raw(self.folder, name)
+
+    def remove_raw(self, name: str) -> None:
+        self.machine.remove_raw(self.folder, name)
+
+    def remove_caches(self) -> None:
+        """Remove what builds and tasks have left behind for later ones."""
+        self.machine.remove_caches(self.folder)
 
     def control(self, verb: str, service: str) -> None:
         """stop, start, restart or kill a service."""
@@ -216,3 +224,34 @@ def mlflow(sandbox: Sandbox):
         return answer.json()
 
     return get
+
+
+@pytest.fixture(scope="session")
+def airflow(sandbox: Sandbox):
+    """A request to Airflow's REST API, as its administrator; the JSON of the answer."""
+    user, password = sandbox.login("airflow-api")
+    url = sandbox.url("airflow-api")
+    answer = requests.post(f"{url}/auth/token", json={"username": user, "password": password}, timeout=30)
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def call(method: str, path: str, body: Any = None) -> Any:
+        answer = requests.request(method, f"{url}/api/v2{path}", json=body, headers=headers, timeout=30)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def statuses(sandbox: Sandbox):
+    """The newest status of each context of a commit, as people see them beside it."""
+    values = dotenv_values(sandbox.folder / ".env", interpolate=False)
+    port = values["GITEA_PORT"] if sandbox.json("status")["driver"] == "docker" else values["CI_PORT"]
+
+    def of(repository: str, commit: str) -> dict[str, dict[str, str]]:
+        url = f"http://127.0.0.1:{port}/api/v1/repos/mlops/{repository}/commits/{commit}/status"
+        answer = requests.get(url, timeout=20)
+        answer.raise_for_status()
+        return {row["context"]: row for row in answer.json()["statuses"] or []}
+
+    return of

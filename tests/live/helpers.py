@@ -1,4 +1,4 @@
-"""What the live tests look at: a prediction, and the words of a receipt."""
+"""What the live tests look at: a prediction, and the words of a receipt; and two ways to change a clone."""
 
 import requests
 
@@ -20,3 +20,17 @@ def states(receipt):
 
 def detail(receipt, name):
     return next(stage["detail"] for stage in receipt["stages"] if stage["name"] == name)
+
+
+def cut_tests(work):
+    """Leave of a clone of model_training the tests that take no time: its builds become cheap."""
+    kept = {"conftest.py", "builders.py", "params.yaml", "test_project.py", "test_params.py"}
+    for path in (work.folder / "tests").iterdir():
+        if path.is_file() and path.name not in kept:
+            path.unlink()
+
+
+def put_back(work, commit):
+    """Make the files of a clone what they were at a commit."""
+    work.git("rm", "-r", "--quiet", "--force", ".")
+    work.git("checkout", "--quiet", commit, "--", ".")

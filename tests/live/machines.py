@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,6 +44,12 @@ class Machine(Protocol):
     def get_raw(self, folder: Path, name: str) -> str:
         """Read a raw file."""
 
+    def remove_raw(self, folder: Path, name: str) -> None:
+        """Remove a raw file."""
+
+    def remove_caches(self, folder: Path) -> None:
+        """Remove what builds and tasks of code and data have left for later ones; none may be running."""
+
     def control(self, folder: Path, verb: str, service: str) -> None:
         """stop, start, restart or kill a service."""
 
@@ -72,6 +79,16 @@ class Embedded:
 
     def get_raw(self, folder: Path, name: str) -> str:
         return (folder / ".sandbox/data" / name).read_text()
+
+    def remove_raw(self, folder: Path, name: str) -> None:
+        (folder / ".sandbox/data" / name).unlink()
+
+    def remove_caches(self, folder: Path) -> None:
+        workspaces = folder / ".sandbox/ci/workspaces"
+        for path in [workspaces / "model_training", workspaces / "data_preprocessing"]:
+            shutil.rmtree(path)
+        for path in folder.glob(".sandbox/**/.dvc/cache"):
+            shutil.rmtree(path)
 
     def control(self, folder: Path, verb: str, service: str) -> None:
         words = ["signal", "KILL", service] if verb == "kill" else [verb, service]
@@ -121,6 +138,12 @@ class Docker:
     def get_raw(self, folder: Path, name: str) -> str:
         with self._store(folder).get_object("data", name) as answer:
             return answer.read().decode()
+
+    def remove_raw(self, folder: Path, name: str) -> None:
+        self._store(folder).remove_object("data", name)
+
+    def remove_caches(self, folder: Path) -> None:
+        """Nothing: a task is a container that is gone, Jenkins cleans a workspace before each build."""
 
     def _store(self, folder: Path) -> Minio:
         values = dotenv_values(folder / ".env", interpolate=False)

@@ -3,10 +3,12 @@
 In order: each begins with what the one before has left, and the last leaves the first data and model served.
 """
 
+import hashlib
 import re
 
 import pytest
 import requests
+import yaml
 from helpers import FLOWERS, SPECIES, STAGES, detail, states
 
 RAW = "iris.csv"
@@ -50,6 +52,18 @@ def of_run(mlflow, run_id):
         if (each := version(mlflow, n["version"]))["tags"]["loop_run_id"] == run_id
     ]
     return found
+
+
+def checksums(data, version):
+    """The md5 of each file of a data version, by path, as DVC's lock has them in its tag."""
+    outs = yaml.safe_load(data.git("show", f"DV_{version}:dvc.lock"))["stages"]["split"]["outs"]
+    return {out["path"]: out["md5"] for out in outs}
+
+
+def version_of(files):
+    """The data version that these checksums are."""
+    lines = "".join(f"{path} {files[path]}\n" for path in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
 
 @pytest.fixture(scope="module")
@@ -145,25 +159,36 @@ def test_pushed_data_become_a_data_version_and_a_served_model(
     history["pushed"] = new["version"]
 
 
-def test_an_old_commit_with_old_data_gives_the_old_figures(sandbox, mlflow, first, served, history, clone):
+def test_an_old_commit_with_old_data_gives_the_old_files_and_figures(
+    sandbox, mlflow, first, served, history, clone
+):
+    """Workspaces, caches and the raw file are gone; one command, and what is served stays."""
+    sandbox.remove_caches()
     work = clone("model_training")
     with (work.folder / "NEWER.md").open("a") as file:
         file.write("A newer commit.\n")
     work.push("A newer commit\n\nStarts-Run: no")
-    sandbox.put_raw(RAW, "gone\n")  # an old data version needs no raw data
+    sandbox.remove_raw(RAW)
     receipt = sandbox.json(
         "run", "--code", first["git_sha"][:12], "--data", first["data_version"], "--no-promote"
     )
     assert receipt["state"] == "passed", receipt
     assert states(receipt)["promote"] == "skipped"
+    assert f"DV_{first['data_version']} restored" in detail(receipt, "data")
+    data = clone("data_preprocessing")
+    files = checksums(data, first["data_version"])
+    assert version_of(files) == first["data_version"]
     old, again = version(mlflow, first["version"]), of_run(mlflow, receipt["run_id"])
-    for key in ("code_commit", "data_commit", "data_version", "image"):
+    for key in ("code_commit", "data_version", "image"):
         assert again["tags"][key] == old["tags"][key], key
+    made_from = f"data commit: {again['tags']['data_commit']}"  # later ones may give the same data
+    assert made_from in data.git("cat-file", "tag", f"DV_{first['data_version']}").splitlines()
     assert again["run_id"] != old["run_id"]
     figures = metrics(mlflow, old["run_id"])
     assert "accuracy" in figures
     assert metrics(mlflow, again["run_id"]) == figures
     assert served() == history["pushed"]
+    print(f"\n{receipt['seconds']} s; accuracy {figures['accuracy']} as before; {files}")
 
 
 def test_rollback_serves_what_was_served_before(sandbox, first, served, history):
@@ -181,19 +206,12 @@ def test_promote_serves_the_named_version(sandbox, served, history):
     assert served() == history["pushed"]
 
 
-def test_a_promotion_that_waits_is_completed_by_hand(sandbox, mlflow, first, served, history):
+def test_a_promotion_that_waits_is_completed_by_hand(sandbox, airflow, mlflow, first, served, history):
     """As with PROMOTION=manual, asked for by the run alone: no service has to start again for it."""
     plan = sandbox.json("run", "--code", first["version"], "--data", first["data_version"], "--dry-run")
-    user, password = sandbox.login("airflow-api")
-    url, run_id = sandbox.url("airflow-api"), plan["run_id"]
-    token = requests.post(f"{url}/auth/token", json={"username": user, "password": password}, timeout=10)
-    started = requests.post(
-        f"{url}/api/v2/dags/{plan['dag']}/dagRuns",
-        json={"dag_run_id": run_id, "logical_date": None, "conf": plan["conf"] | {"promote": "manual"}},
-        headers={"Authorization": f"Bearer {token.json()['access_token']}"},
-        timeout=10,
-    )
-    assert started.ok, started.text
+    run_id, conf = plan["run_id"], plan["conf"] | {"promote": "manual"}
+    asked = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+    airflow("POST", f"/dags/{plan['dag']}/dagRuns", asked)
     waiting = sandbox.run("trace", run_id, "--wait")
     assert waiting.returncode == 3, waiting.stdout
     assert "make promote" in waiting.stdout

@@ -68,6 +68,15 @@ def test_a_red_ci_ends_the_loop_and_names_the_reason():
     assert states(read)["train"] == "skipped"
 
 
+def test_an_inner_commit_of_a_push_is_skipped_and_names_what_it_is_part_of():
+    loop = Loop("abc", "push-model_training-abc", "model_training", "abc" * 10, part_of="f" * 40)
+    read = read_receipt(SimpleNamespace(airflow=FakeAirflow()), loop)
+    assert [stage.name for stage in read.stages] == list(STAGES)
+    assert set(states(read).values()) == {read.state} == {"skipped"}
+    assert read.stages[1].detail == "part of ffffffffffff"
+    assert read.final
+
+
 def test_a_push_that_starts_no_run_is_passed():
     assert receipt(FakeAirflow(), "pending", "success").state == "passed"
 

@@ -6,6 +6,7 @@ import pytest
 
 from sandbox import reference
 from sandbox.errors import LoopError
+from sandbox.git import IDENTITY, git
 
 CODE, DATA = "c" * 40, "d" * 40
 
@@ -99,8 +100,52 @@ def test_a_ref_that_nobody_knows_is_an_expected_failure(context):
         reference.find_loop(context, "nothing")
 
 
-def test_a_commit_that_was_never_built_is_said_and_not_waited_for(context, monkeypatch):
-    inner = "a" * 40
-    monkeypatch.setitem(FakeStatuses.rows, ("model_training", inner), [])
-    with pytest.raises(LoopError, match="not built"):
-        reference.find_loop(context, inner)
+@pytest.fixture
+def line(monkeypatch, tmp_path):
+    """Four commits in a row in a real repository of that name; who was built is for the test to say."""
+    env = IDENTITY | {"GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z"}
+    git("init", "--quiet", "--initial-branch=main", folder=tmp_path)
+    commits = []
+    for word in ("one", "two", "three", "four"):
+        git("commit", "--quiet", "--allow-empty", "--message", word, folder=tmp_path, env=env)
+        commits.append(git("rev-parse", "HEAD", folder=tmp_path))
+        monkeypatch.setitem(FakeStatuses.rows, ("model_training", commits[-1]), [])
+    return commits
+
+
+@pytest.fixture
+def lined(context, tmp_path):
+    context.endpoints.clone_url = lambda _: tmp_path.as_uri()
+    return context
+
+
+def built(monkeypatch, commit):
+    monkeypatch.setitem(FakeStatuses.rows, ("model_training", commit), pushed_at("2026-05-01T10:00:00Z"))
+
+
+def test_an_inner_commit_of_a_push_is_part_of_the_first_one_built_after_it(lined, line, monkeypatch):
+    for commit in line[2:]:
+        built(monkeypatch, commit)
+    for ref in (line[0], line[1][:9], f"push-model_training-{line[0][:12]}"):
+        assert reference.find_loop(lined, ref).part_of == line[2]
+    assert not reference.find_loop(lined, line[2]).part_of
+
+
+def test_a_status_of_somebody_else_is_no_build(lined, line, monkeypatch):
+    built(monkeypatch, line[3])
+    for commit in line[:2]:
+        of_others = [row | {"context": "review"} for row in pushed_at("2026-05-01T10:00:00Z")]
+        monkeypatch.setitem(FakeStatuses.rows, ("model_training", commit), of_others)
+    assert reference.find_loop(lined, line[0]).part_of == line[3]
+
+
+def test_a_head_that_ci_has_not_seen_yet_is_waited_for_with_its_inner_commits(lined, line):
+    assert reference.find_loop(lined, line[3]).part_of == ""
+    assert reference.find_loop(lined, line[1]).part_of == line[3]
+
+
+def test_a_commit_on_no_branch_is_said_and_not_waited_for(lined, line, tmp_path):
+    git("update-ref", "refs/heads/main", line[1], folder=tmp_path)
+    git("update-ref", "refs/tags/kept", line[3], folder=tmp_path)
+    with pytest.raises(LoopError, match="not built: it is on no branch"):
+        reference.find_loop(lined, line[3])

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from loop.errors import Failure
 from loop.limits import Thresholds
-from loop.mlflow import MLflow
+from loop.mlflow import MLflow, Version
 from loop.prediction import PredictionAPI, Served
 from loop.repeat import ENDED
 from loop.run import Outcome, Run
@@ -93,23 +92,23 @@ def unservable(result: Figures, served: Served) -> list[str]:
     return reasons
 
 
-def judge_again(run: Run, train: dict[str, Any], data_version: str, now: str, name: str) -> str:
-    """The verdict against a champion that came after the gate, from the figures kept in its own run.
+def judge_again(run: Run, train: dict[str, Any], data_version: str, now: Version) -> Outcome:
+    """The verdict against a champion that came after the gate: passed, rejected or waiting.
 
-    They are comparable only when it was tested on the same rows. Else raises Failure, for then only a new
-    run, which evaluates both on its own rows, can tell.
+    Its figures are those of its own run, comparable only when it was tested on the same rows. Else the model
+    waits: only a person moves the champion meanwhile, and that person can tell which of the two is wanted.
     """
     mlflow = MLflow(run.settings)
-    champion = mlflow.version(name, now)
-    figures = mlflow.read(champion.run_id, EVIDENCE)
-    if figures is None or champion.tags.get("data_version") != data_version:
-        was = (train.get("champion") or {}).get("version") or "none"
-        changed = (
-            f"the champion changed from {was} to {now} after the gate, and {now} was tested on other rows"
-        )
-        raise Failure(f"{changed}: start the loop again, it compares with {now}")
     served = PredictionAPI(run.settings.api_url).served()
-    return judge(train, figures | {"version": now, "same_schema": True}, served, run.limits.gate)
+    figures = mlflow.read(now.run_id, EVIDENCE) if now.tags.get("data_version") == data_version else None
+    champion = figures and figures | {"version": now.number, "same_schema": True}
+    was = (train.get("champion") or {}).get("version") or "none"
+    changed = f"the champion changed after the gate, from {was} to {now.number}"
+    if reason := judge(train, champion, served, run.limits.gate):
+        return Outcome("rejected", f"{changed}: {reason}")
+    if not champion:
+        return Outcome("waiting", f"{changed} of other test rows: compare, then promote by hand")
+    return Outcome("passed", f"{changed}, and the model is no worse")
 
 
 def _recalls(figures: Figures) -> dict[str, float]:

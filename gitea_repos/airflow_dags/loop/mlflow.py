@@ -55,6 +55,12 @@ class MLflow:
         answer = self._get("model-versions/search", filter=condition, order_by="creation_timestamp DESC")
         return [_version(found) for found in answer.get("model_versions", [])]
 
+    def all_aliased(self) -> list[Version]:
+        """The versions of every registered model that have an alias."""
+        models = self._get("registered-models/search", max_results="1000").get("registered_models", [])
+        pairs = {(model["name"], each["version"]) for model in models for each in model.get("aliases", [])}
+        return [self.version(name, str(number)) for name, number in sorted(pairs)]
+
     def register(self, name: str, run_id: str, model_id: str, tags: dict[str, str]) -> Version:
         """The version of a logged model; the version that a run already has is given again."""
         try:

@@ -68,7 +68,8 @@ def launcher(image: str, store: str) -> str:
         raise Failure(f"IMAGE_STORE is {store!r}: a process needs a file:// address")
     path = Path(unquote(parts.path)) / match[1] / "run"
     if not os.access(path, os.X_OK):
-        raise Failure(f"the image {image} is not in the store: push its commit again so that CI builds it")
+        gone = f"the image {image} is not in the store, where old ones are removed"
+        raise Failure(f"{gone}: `sandbox run --code` has it built again, and so has a push to a new branch")
     return str(path)
 
 

@@ -1,5 +1,6 @@
 """`promote`: the alias `champion`, which is what the prediction API follows."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,11 +26,13 @@ def promote(
     champion = mlflow.aliased(name, CHAMPION)
     if not plan["insists"] and champion and (why := superseded(run, plan["code_commit"], champion)):
         return Outcome("skipped", why, url=url)
-    if champion and (reason := judged_anew(run, train, data["data_version"], champion, number)):
-        return Outcome("rejected", f"the champion changed after the gate: {reason}", url=url)
+    again = judged_anew(run, train, data["data_version"], champion, number) if champion else None
+    if again and again.state != "passed":
+        return replace(again, url=url)
     if plan["promote"] == "manual":
         return Outcome("waiting", f"{name} version {number} waits for promote_model", url=url)
-    return crown(run, mlflow, mlflow.version(name, number))
+    done = crown(run, mlflow, mlflow.version(name, number))
+    return replace(done, detail=f"{done.detail}; {again.detail}") if again else done
 
 
 def promote_by_hand(run: Run) -> Outcome:
@@ -45,12 +48,14 @@ def promote_by_hand(run: Run) -> Outcome:
     return crown(run, mlflow, version)
 
 
-def judged_anew(run: Run, train: dict[str, Any], data_version: str, champion: Version, number: str) -> str:
-    """Why the candidate is worse than a champion that the gate has not seen, or an empty string."""
+def judged_anew(
+    run: Run, train: dict[str, Any], data_version: str, champion: Version, number: str
+) -> Outcome | None:
+    """The gate's verdict once more where it has not seen the champion, else None."""
     judged = str((train.get("champion") or {}).get("version"))
     if champion.number in (judged, number):
-        return ""
-    return judge_again(run, train, data_version, champion.number, champion.name)
+        return None
+    return judge_again(run, train, data_version, champion)
 
 
 def superseded(run: Run, commit: str, champion: Version) -> str:

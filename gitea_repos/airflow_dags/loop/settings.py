@@ -2,8 +2,11 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
 
 from loop.errors import Failure
 
@@ -14,7 +17,7 @@ LOOP_KEYS = frozenset(
         *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"),
         *("DATA_URL", "RAW_DATABASE_URL", "DVC_REMOTE_URL", "IMAGE_STORE"),
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION"),
-        *("TASK_RUNTIME", "TASK_MEMORY", "TASK_CPUS", "PROMOTION", "LOOP_SCHEDULE"),
+        *("TASK_RUNTIME", "TASK_MEMORY", "TASK_CPUS", "PROMOTION", "LOOP_SCHEDULE", "KEEP_RUN_DAYS"),
         *("AIRFLOW_WEB_URL", "MLFLOW_WEB_URL", "CI_WEB_URL", "API_WEB_URL"),
     }
 )
@@ -83,6 +86,11 @@ def task_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return base_environment(environ) | loop_environment(environ)
 
 
+def image_store(environ: Mapping[str, str] = os.environ) -> str:
+    """Where images are; an empty string where that is not said."""
+    return environ.get("IMAGE_STORE", "")
+
+
 def container_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of a task's container: loop.env and proxies.
 
@@ -108,3 +116,48 @@ def container_limits(environ: Mapping[str, str] = os.environ) -> tuple[str, floa
 def schedule(default: str, environ: Mapping[str, str] = os.environ) -> str | None:
     """LOOP_SCHEDULE, or `default` where the key is absent; an empty schedule is none."""
     return environ.get("LOOP_SCHEDULE", default) or None
+
+
+@dataclass(frozen=True)
+class AirflowLogin:
+    """Where Airflow's API is and who asks."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "AirflowLogin":
+        """Read the login from the keys of loop.env; raises Failure that names what is missing."""
+        return cls(**{each.name: _given(environ, f"AIRFLOW_{each.name.upper()}") for each in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long Airflow keeps what has ended, where its logs are, and what its own command needs."""
+
+    age: timedelta
+    logs: Path
+    airflow: str
+    environment: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Retention":
+        """Read KEEP_RUN_DAYS and what Airflow's processes get; raises Failure that names what is wrong."""
+        days = _given(environ, "KEEP_RUN_DAYS")
+        if not re.fullmatch(r"\d+(\.\d+)?", days) or not float(days):
+            raise Failure(f"KEEP_RUN_DAYS is {days!r}: it must be a number of days above 0")
+        own = {key: value for key, value in environ.items() if key.startswith(("AIRFLOW_", "PYTHONPATH"))}
+        own |= {key: _given(environ, "RETENTION_DATABASE") for key in own if key.endswith("SQL_ALCHEMY_CONN")}
+        return cls(
+            age=timedelta(days=float(days)),
+            logs=Path(_given(environ, "AIRFLOW__LOGGING__BASE_LOG_FOLDER")),
+            airflow=str(Path(sys.executable).with_name("airflow")),
+            environment=base_environment(environ) | own,
+        )
+
+
+def _given(environ: Mapping[str, str], key: str) -> str:
+    if not environ.get(key):
+        raise Failure(f"{key} is not set: start Airflow's processes with the sandbox's environment")
+    return environ[key]

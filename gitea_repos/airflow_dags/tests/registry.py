@@ -56,6 +56,13 @@ class Registry:
             return _none("Model Version")
         return 200, {"model_version": self._version(name, version)}
 
+    def get_registered_models_search(self, **_: str) -> Answer:
+        aliases = {
+            name: [{"alias": alias, "version": number} for alias, number in model["aliases"].items()]
+            for name, model in self.models.items()
+        }
+        return 200, {"registered_models": [{"name": name, "aliases": a} for name, a in aliases.items()]}
+
     def get_model_versions_search(self, filter: str, **_: str) -> Answer:
         value = filter.rsplit("='", 1)[1].rstrip("'")
         found = [

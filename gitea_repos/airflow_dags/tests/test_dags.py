@@ -54,7 +54,7 @@ def bag(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_dags_load_without_errors(bag: BundleDagBag) -> None:
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == ["promote_model", "schedule", "train_and_serve"]
+    assert sorted(bag.dags) == ["promote_model", "retention", "schedule", "train_and_serve"]
 
 
 def test_the_order_is_the_loops(bag: BundleDagBag) -> None:
@@ -70,15 +70,16 @@ def test_runs_queue_and_every_task_has_an_end(bag: BundleDagBag, dag_id: str) ->
     assert all(task.execution_timeout for task in dag.tasks)
     # Their own failure is final; a scheduler that is killed under them is met by one more try.
     assert {task.task_id for task in dag.tasks if task.retries == 1} == {"serve", "verify"}
-    assert {task.retries for task in dag.tasks} <= {1, 2}
+    assert {task.retries for task in dag.tasks} <= {1, 3}
 
 
-def test_only_the_schedule_starts_by_itself(bag: BundleDagBag) -> None:
+def test_schedule_and_retention_alone_start_by_themselves(bag: BundleDagBag) -> None:
     kinds = {dag_id: type(dag.timetable).__name__ for dag_id, dag in bag.dags.items()}
     assert kinds == {
         "train_and_serve": "NullTimetable",
         "promote_model": "NullTimetable",
         "schedule": "CronTriggerTimetable",
+        "retention": "CronTriggerTimetable",
     }
 
 

@@ -57,10 +57,15 @@ CASES = {
     "no class at all": (figures() | {"per_class": {}}, None, "names no recall"),
     "a class has collapsed": (figures(0.9, a=1.0, b=0.1), None, "class b has collapsed: recall 0.100"),
     "one row worse than the champion": (figures(0.92), champion(), "0.920 is worse than 0.930 of champion 3"),
-    "a class fell": (
+    "better overall, but a class fell": (
         figures(0.95, a=0.5, b=1),
         champion(0.93, a=0.9, b=0.9),
         "class a: recall fell to 0.500",
+    ),
+    "better overall, but a class has collapsed": (
+        figures(0.95, a=1.0, b=0.2),
+        champion(0.93, a=0.9, b=0.4),
+        "class b has collapsed: recall 0.200",
     ),
     "a class is gone": (figures(0.95, a=0.9), champion(), "class b: recall is gone"),
     "a foreign type": (figures() | {"types": ["x.Y"]}, None, "does not load the type x.Y"),

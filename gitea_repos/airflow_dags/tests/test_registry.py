@@ -126,17 +126,30 @@ def test_a_champion_that_came_after_the_gate_is_compared_with(
     evidence(registry, accuracy)
     outcome = promote(run, planned(older[1]), DATA, trained(champion=None), {"name": "iris", "version": "2"})
     assert outcome.state == state
+    assert "the champion changed after the gate, from none to 1" in outcome.detail
     assert champion_of(registry) == ("2" if state == "passed" else "1")
 
 
-def test_a_new_champion_of_other_rows_asks_for_a_new_run(run: Run, registry: Any, older: list[str]) -> None:
+@pytest.mark.parametrize(("accuracy", "state"), [(0.9, "waiting"), (0.6, "rejected")])
+def test_a_candidate_that_cannot_be_compared_with_a_new_champion_waits_above_the_thresholds(
+    run: Run, registry: Any, older: list[str], api: Any, accuracy: float, state: str
+) -> None:
+    api.workers = [("iris", "1")]
     evidence(registry, 0.9)
+    train = trained(champion=None) | {"metrics": {"accuracy": accuracy}}
     other = {"data_version": "ffffffffffff"}
-    with pytest.raises(
-        Failure, match="the champion changed from none to 1 after the gate, and 1 was tested on other"
-    ):
-        promote(run, planned(older[1]), other, trained(champion=None), {"name": "iris", "version": "2"})
-    assert champion_of(registry) == "1"
+    outcome = promote(run, planned(older[1]), other, train, {"name": "iris", "version": "2"})
+    assert (outcome.state, champion_of(registry)) == (state, "1")
+    assert outcome.detail.startswith("the champion changed after the gate, from none to 1")
+    assert outcome.url.endswith("/models/iris/versions/2")
+
+
+def test_a_new_champion_without_a_gate_of_its_own_makes_the_candidate_wait(
+    run: Run, registry: Any, older: list[str], api: Any
+) -> None:
+    api.workers = [("iris", "1")]
+    outcome = promote(run, planned(older[1]), DATA, trained(champion=None), {"name": "iris", "version": "2"})
+    assert (outcome.state, champion_of(registry)) == ("waiting", "1")
 
 
 def by_hand(run: Run, number: str, run_id: str = "promote-1") -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from sandbox.drivers.environments import environment_digest
 from sandbox.drivers.record import remembered_machine
 from sandbox.endpoints import Endpoints
-from sandbox.settings import ORGANISATION, ROOT, Settings
+from sandbox.settings import DEPLOYED, ORGANISATION, ROOT, Settings
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ def ci_environment(settings: Settings, endpoints: Endpoints, state: Path) -> dic
         "CI_WEBHOOK_SECRET": settings.ci_webhook_secret,
         "CI_TOKEN": settings.ci_token,
         "CI_KEEP_BUILDS": str(settings.ci_keep_builds),
+        "CI_KEEP_DAYS": str(settings.ci_keep_days),
+        "KEEP_ENVIRONMENTS": str(settings.keep_environments),
         "CI_STAGE_TIMEOUT": str(settings.ci_stage_timeout),
         "GIT_ROOT": str(endpoints.git.folder),
         "ORGANISATION": ORGANISATION,
@@ -112,7 +114,7 @@ def airflow_environment(settings: Settings, endpoints: Endpoints, state: Path) -
         "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
         "kwargs": {
             "repo_url": f"{endpoints.git.inside}/airflow_dags.git",
-            "tracking_ref": "main",
+            "tracking_ref": DEPLOYED,
             "refresh_interval": 5,
         },
     }
@@ -137,7 +139,8 @@ def airflow_environment(settings: Settings, endpoints: Endpoints, state: Path) -
             "AIRFLOW__API__SECRET_KEY": settings.airflow_session_secret,
             "AIRFLOW__API_AUTH__JWT_SECRET": settings.airflow_jwt_secret,
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
+            # Of its own for each ref: the provider never fetches a ref that an older clone of its lacks.
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles" / DEPLOYED),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
@@ -145,6 +148,12 @@ def airflow_environment(settings: Settings, endpoints: Endpoints, state: Path) -
             # Half a second a task instead of one; at 5 a finished task at times holds its worker for 5 s.
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            # What a killed scheduler or API server costs: services/airflow/README.md.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+            "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "60",
+            "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "7200",  # above the longest task
         }
     )
 
@@ -166,7 +175,9 @@ def _airflow(settings: Settings, endpoints: Endpoints, state: Path) -> list[Proc
         Process(
             name="airflow-scheduler",
             argv=[airflow, "scheduler", "--skip-serve-logs"],
-            environment=environment,
+            # Airflow takes the address from every task; the DAG `retention` gives it to `airflow db clean`.
+            environment=environment
+            | {"RETENTION_DATABASE": environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]},
             directory=state / "airflow",
             part="scheduler",
         ),

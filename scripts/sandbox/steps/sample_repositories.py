@@ -5,10 +5,11 @@ from pathlib import Path
 
 from sandbox.context import Context
 from sandbox.git import IDENTITY, git, remote_head
-from sandbox.settings import REPOSITORIES, ROOT
+from sandbox.settings import DEPLOYED, REPOSITORIES, ROOT
 
 DATE = "2026-01-01T00:00:00+0000"  # fixed, so that equal content is an equal commit on every machine
 STARTS_THE_FIRST_RUN = "model_training"
+DAGS = "airflow_dags"
 MESSAGE = "Start of {name}\n"
 MARK = "\nStarts-Run: no\n"  # read by `ci deliver`; one first run, not three
 
@@ -16,7 +17,21 @@ MARK = "\nStarts-Run: no\n"  # read by `ci deliver`; one first run, not three
 def run(context: Context) -> str:
     """Push every repository whose main has no commit yet; commits of the user are never touched."""
     pushed = [name for name in REPOSITORIES if _push(name, context.endpoints.clone_url(name))]
-    return f"pushed {', '.join(pushed)}" if pushed else ""
+    done = [f"pushed {', '.join(pushed)}"] if pushed else []
+    return ", ".join([*done, f"tag {DEPLOYED}"] if _deploy(context.endpoints.clone_url(DAGS)) else done)
+
+
+def _deploy(url: str) -> bool:
+    """Give Airflow the DAGs of main where it follows main still, as before there was the tag."""
+    tag = f"refs/tags/{DEPLOYED}"
+    if git("ls-remote", url, tag, folder=ROOT):
+        return False
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        git("init", "--quiet", "--bare", folder=folder)
+        git("fetch", "--quiet", url, "refs/heads/main:refs/heads/main", folder=folder)
+        git("push", "--quiet", url, f"refs/heads/main:{tag}", folder=folder)
+    return True
 
 
 def _push(name: str, url: str) -> bool:
@@ -30,5 +45,7 @@ def _push(name: str, url: str) -> bool:
         git("init", "--quiet", "--initial-branch=main", folder=source, env=env)
         git("add", "--all", folder=source, env=env)
         git("commit", "--quiet", "--message", message, folder=source, env=env)
-        git("push", "--quiet", url, "main", folder=source, env=env)
+        # At once: Airflow's first clone must have the tag.
+        tag = [f"main:refs/tags/{DEPLOYED}"] if name == DAGS else []
+        git("push", "--quiet", "--atomic", url, "main", *tag, folder=source, env=env)
     return True

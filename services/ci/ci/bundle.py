@@ -8,7 +8,7 @@ from typing import Any
 
 from ci.airflow import Airflow
 from ci.errors import DeliverError
-from ci.git import git
+from ci.git import contains
 from ci.sessions import NotYet
 
 # an error that was there before may come from the commit before; repeated after this, it is of the new one
@@ -38,7 +38,7 @@ class BundleWatch:
         version = dag.get("bundle_version") or ""
         if version == self.commit:
             return f"Airflow's bundle is at {self.commit[:12]}"
-        if version and self._is_newer(version):
+        if version and contains(self.folder, self.remote, version, self.commit):
             return f"Airflow's bundle is at {version[:12]}, which contains {self.commit[:12]}"
         raise NotYet(f"Airflow's bundle is at {version[:12] or 'no version'}")
 
@@ -60,35 +60,6 @@ class BundleWatch:
         except ValueError:
             return False
         return seen.replace(tzinfo=seen.tzinfo or UTC) > self.started + REFRESH
-
-    def _is_newer(self, version: str) -> bool:
-        """Whether the commit is part of `version`: a later push may have overtaken this build."""
-        ancestor = ("merge-base", "--is-ancestor", self.commit, version)
-        if not git(self.folder, "cat-file", "-t", version, check=False):
-            git(
-                self.folder,
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                self.remote,
-                version,
-                check=False,
-            )
-        return git(self.folder, "cat-file", "-t", version, check=False) != "" and succeeds(
-            self.folder, *ancestor
-        )
-
-
-def succeeds(folder: Path, *arguments: str) -> bool:
-    """Whether a git command that says nothing ends well."""
-    from ci.errors import GitError
-
-    try:
-        git(folder, *arguments)
-    except GitError:
-        return False
-    return True
 
 
 def identity(error: dict[str, Any]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ci.airflow import Airflow
 from ci.bundle import BundleWatch
 from ci.command_settings import DeliverSettings
+from ci.deployed import deployed
 from ci.git import git, head
 from ci.gitea_client import Gitea
 from ci.images import read_ref
@@ -23,9 +24,10 @@ def deliver(settings: DeliverSettings, folder: Path, say: Say) -> None:
     commit, timeout = head(folder), settings.airflow.timeout
     airflow = Airflow(settings.airflow.url, settings.airflow.user, settings.airflow.password)
     if settings.repository == DAG_REPOSITORY:
-        say(f"Waiting until Airflow's bundle is at {commit[:12]}")
         watch = BundleWatch(airflow, DAG, commit, folder, settings.repository_url)
-        say(insist(watch.look, timeout, say))
+        with deployed(settings, folder, commit, say):
+            say(f"Waiting until Airflow's bundle is at {commit[:12]}")
+            say(insist(watch.look, timeout, say))
         return
     image = read_ref()
     insist(lambda: post_image(settings, commit, image), timeout, say)

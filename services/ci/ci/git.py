@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,8 +11,17 @@ from ci.errors import GitError
 ZERO = "0" * 40
 
 
-def git(folder: Path | str, *arguments: str, given: str | None = None, check: bool = True) -> str:
-    """Output of `git arguments` in `folder`; empty where it fails and `check` is false. Raises GitError."""
+def git(
+    folder: Path | str,
+    *arguments: str,
+    given: str | None = None,
+    check: bool = True,
+    env: dict[str, str] | None = None,
+) -> str:
+    """Output of `git arguments` in `folder`; empty where it fails and `check` is false. Raises GitError.
+
+    `env` is added to the environment.
+    """
     try:
         done = subprocess.run(
             ["git", *arguments],
@@ -20,6 +30,7 @@ def git(folder: Path | str, *arguments: str, given: str | None = None, check: bo
             capture_output=True,
             encoding="utf-8",
             errors="replace",
+            env=os.environ | env if env else None,
         )
     except OSError as error:
         raise GitError(f"Cannot run git in {folder}: {error}.") from error
@@ -34,3 +45,24 @@ def git(folder: Path | str, *arguments: str, given: str | None = None, check: bo
 def head(folder: Path | str) -> str:
     """The commit that is checked out in `folder`. Raises GitError."""
     return git(folder, "rev-parse", "HEAD").strip()
+
+
+def contains(
+    folder: Path | str, remote: str, version: str, commit: str, env: dict[str, str] | None = None
+) -> bool:
+    """Whether `commit` is part of the history of `version`, which is fetched where it is not there yet."""
+    if not git(folder, "cat-file", "-t", version, check=False):
+        fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, version)
+        git(folder, *fetch, check=False, env=env)
+    return bool(git(folder, "cat-file", "-t", version, check=False)) and _succeeds(
+        folder, "merge-base", "--is-ancestor", commit, version
+    )
+
+
+def _succeeds(folder: Path | str, *arguments: str) -> bool:
+    """Whether a command that says nothing ends well."""
+    try:
+        git(folder, *arguments)
+    except GitError:
+        return False
+    return True

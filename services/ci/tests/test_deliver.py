@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from workshop import SCRIPTS, Repository, basic, git
 from ci.airflow import Airflow
 from ci.bundle import REFRESH, BundleWatch
 from ci.command_settings import repository_url
+from ci.deployed import login
 from ci.errors import DeliverError
 
 IMAGE = "env:sha256:" + "a" * 64
@@ -294,3 +296,71 @@ def test_a_bundle_that_never_comes_is_said_with_its_version(
 def test_a_repository_is_found_below_git_url_or_there(given: str) -> None:
     found = repository_url({"GIT_URL": given}, "airflow_dags")
     assert found == "http://gitea:3000/mlops/airflow_dags.git"
+
+
+def tagged(dags: Repository) -> str:
+    """The commit that Airflow is to run."""
+    return git(dags.bare, "rev-parse", "refs/tags/deployed")
+
+
+def test_airflow_follows_the_tag_that_a_green_build_moves(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    for text in ("a = 1\n", "a = 2\n"):
+        sha = dags.push_files({"dags/a.py": text})
+        fake.answers[DAG] = dag(sha)
+        assert deliver(dags.work).returncode == 0
+        assert tagged(dags) == sha
+
+
+def test_an_older_commit_built_once_more_takes_nothing_back(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    first, second = head(dags), dags.push_files({"dags/a.py": "a = 1\n"})
+    fake.answers[DAG] = dag(second)
+    assert deliver(dags.work).returncode == 0
+    git(dags.work, "checkout", "--quiet", "--detach", first)
+    assert deliver(dags.work).returncode == 0
+    assert tagged(dags) == second
+
+
+def test_main_that_was_set_back_sets_airflow_back(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    first, second = head(dags), dags.push_files({"dags/a.py": "a = 1\n"})
+    fake.answers[DAG] = dag(second)
+    assert deliver(dags.work).returncode == 0
+    git(dags.work, "reset", "--quiet", "--hard", first)
+    dags.push("main", "--force")
+    fake.answers[DAG] = dag(first)
+    assert deliver(dags.work).returncode == 0
+    assert tagged(dags) == first
+
+
+def test_dags_that_airflow_cannot_import_are_taken_back(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    first = head(dags)
+    fake.answers[DAG] = dag(first)
+    assert deliver(dags.work).returncode == 0
+    dags.push_files({"dags/a.py": "a = 1\n"})
+    fake.answers[ERRORS] = [
+        (200, {"import_errors": []}),
+        (200, {"import_errors": [import_error("ImportError: no")]}),
+    ]
+    done = deliver(dags.work)
+    assert done.returncode == 1
+    assert "Airflow cannot import" in done.stderr
+    assert f"Tag deployed: {first[:12]} again" in done.stdout
+    assert tagged(dags) == first
+
+
+@pytest.mark.parametrize(
+    ("url", "has"),
+    [("http://gitea:3000/m/airflow_dags.git", True), ("http://u:p@g/a.git", False), ("file:///a", False)],
+)
+def test_an_address_without_login_gets_the_loops_user(url: str, has: bool) -> None:
+    gitea = SimpleNamespace(user="loop", token="token-1")
+    found = login(SimpleNamespace(repository_url=url, gitea=gitea))
+    assert bool(found) is has
+    assert not has or found["GIT_CONFIG_VALUE_0"] == f"Authorization: {basic('loop', 'token-1')}"
