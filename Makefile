@@ -69,7 +69,7 @@ destroy: $(SANDBOX) ## Show what would go, ask, delete it
 
 ##@ Checks
 .PHONY: test
-test: $(SANDBOX) lint ## Every test, the real loop included (about ten minutes)
+test: $(SANDBOX) lint ## Rules, units, services, the real loop (about twenty minutes)
 	@scripts/test.sh
 
 .PHONY: test-docker
@@ -87,10 +87,6 @@ bench-loop: $(SANDBOX) ## Push to served beside the same by hand, on a sandbox o
 .PHONY: bench-retention
 bench-retention: $(SANDBOX) ## A hundred loops with low limits: what of disk and time grows (an hour and a half)
 	@BENCH_SETTINGS="$$(cat benchmarks/low_limits.env)" benchmarks/own_sandbox.sh hundred_loops.py
-
-.PHONY: bench-serving
-bench-serving: $(SANDBOX) ## The prediction API beside `mlflow models serve` (ten minutes; needs wrk)
-	@PYTHONPATH=services/prediction-api/tests:gitea_repos/model_training "$$(scripts/environment.sh prediction-api)/bin/python" -W ignore benchmarks/serving.py
 
 .PHONY: lint
 lint: $(SANDBOX) ## Style and types

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every test: rules and units, the services' own, then the real loop from a clean state.
+# Rules and units, the services' own tests, then the real loop from a clean state. Not the slow cases of `make test-loop`.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"

@@ -1,5 +1,6 @@
-// One build at a time of a repository, in order of arrival, and no more at once than the machine bears: the executors
-// that are left are for what must not wait for a build (missed-pushes, promote, rollback). As a property of the job a pushed Jenkinsfile could take
+// One build at a time of a job, in order of arrival, and no more of repositories at once than the machine bears: the
+// other executors are for what must not wait for a build (missed-pushes, run, promote, rollback: one each).
+// As a property of the job a pushed Jenkinsfile could take
 // it away: Declarative removes what an earlier Jenkinsfile declared and this one does not. For the same reason a job
 // that a build has changed gets its own definition back.
 import hudson.model.Queue
@@ -20,11 +21,12 @@ def ours = System.getenv('REPOSITORIES').tokenize(' ').collect { jenkins.getItem
 jenkins.getExtensionList(QueueTaskDispatcher).add(new QueueTaskDispatcher() {
     CauseOfBlockage canRun(Queue.Item item) {
         def job = item.task
-        if (!(job instanceof WorkflowJob) || !ours.any { it.fullName == job.fullName }) return null
+        if (!(job instanceof WorkflowJob)) return null
         def earlier = Queue.instance.getItems(job).any { it.id < item.id } // several may be looked at before one starts
-        def full = ours.count { it.building } >= BUILDS
+        def starting = Queue.instance.pendingItems*.task // their builds are not there yet
+        def full = job.fullName in ours*.fullName && ours.count { it.building || it in starting } >= BUILDS
         if (!earlier && !job.building && !full) return null
-        new CauseOfBlockage() { String getShortDescription() { 'waits for the build before it' } }
+        new CauseOfBlockage() { String getShortDescription() { 'waits for the builds before it' } }
     }
 })
 

@@ -47,16 +47,19 @@ def head(folder: Path | str) -> str:
     return git(folder, "rev-parse", "HEAD").strip()
 
 
-def contains(
-    folder: Path | str, remote: str, version: str, commit: str, env: dict[str, str] | None = None
-) -> bool:
-    """Whether `commit` is part of the history of `version`, which is fetched where it is not there yet."""
+def fetch_commit(folder: Path | str, remote: str, version: str, env: dict[str, str] | None = None) -> None:
+    """Fetch a commit where it is not there yet. Raises GitError."""
     if not git(folder, "cat-file", "-t", version, check=False):
-        fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, version)
-        git(folder, *fetch, check=False, env=env)
-    return bool(git(folder, "cat-file", "-t", version, check=False)) and _succeeds(
-        folder, "merge-base", "--is-ancestor", commit, version
-    )
+        git(folder, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, version, env=env)
+
+
+def contains(folder: Path | str, remote: str, version: str, commit: str) -> bool:
+    """Whether `commit` is part of the history of `version`; no, too, where that one cannot be had."""
+    try:
+        fetch_commit(folder, remote, version)
+    except GitError:
+        return False
+    return _succeeds(folder, "merge-base", "--is-ancestor", commit, version)
 
 
 def _succeeds(folder: Path | str, *arguments: str) -> bool:

@@ -67,8 +67,10 @@ class Needs:
         """What runs that have not ended use, by their conf and by what `plan` has settled."""
         settings = AirflowSettings.from_env(self.loop)
         airflow = Airflow(settings.url, settings.user, settings.password)
-        found = airflow.get(f"/dags/{DAG}/dagRuns", state=UNFINISHED, limit=100) or {}
-        for run in found.get("dag_runs", []):
+        found = airflow.get(f"/dags/{DAG}/dagRuns", state=UNFINISHED, limit=100)
+        if found is None:
+            raise NotYet(f"Airflow has no DAG {DAG} at the moment")
+        for run in found["dag_runs"]:
             conf, planned = run.get("conf") or {}, self._plan(airflow, run["dag_run_id"])
             if not planned and any(conf.get(key) for key in CHOSEN):
                 raise NotYet(f"the run {run['dag_run_id']} has not settled yet which old images it needs")

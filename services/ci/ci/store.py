@@ -28,6 +28,9 @@ CREATE INDEX IF NOT EXISTS statuses_of_commit ON statuses (repository, sha, cont
 CREATE TABLE IF NOT EXISTS processes (repository TEXT PRIMARY KEY, leader INTEGER, started TEXT);
 CREATE TABLE IF NOT EXISTS health (id INTEGER PRIMARY KEY, checked_at REAL);
 """
+LAST_PUSH = """
+SELECT repository, number FROM pushes AS push WHERE repository = ? AND ref = ? AND sha = ?
+    AND number = (SELECT max(number) FROM pushes WHERE repository = push.repository AND ref = push.ref)"""
 RESULTS = {"success": "SUCCESS", "failure": "FAILURE", "aborted": "ABORTED"}
 
 
@@ -123,11 +126,12 @@ class Store:
     # -- builds
 
     def add_build(self, repository: str, ref: str, commit: Commit, delivery: str = "") -> tuple[Build, bool]:
-        """The build of a push, and whether it is new: a push or delivery seen before has its build."""
+        """The build of a push, and whether it is new: a delivery seen before, and what was pushed to the ref
+        last, has its build. What was pushed there earlier is built again: the ref was set back to it.
+        """
         with self.writing() as connection:
             known = connection.execute(
-                "SELECT repository, number FROM deliveries WHERE id = ?"
-                " UNION SELECT repository, number FROM pushes WHERE repository = ? AND ref = ? AND sha = ?",
+                f"SELECT repository, number FROM deliveries WHERE id = ? UNION {LAST_PUSH}",
                 (delivery, repository, ref, commit.sha),
             ).fetchone()
             number = known["number"] if known else self._insert(connection, repository, ref, commit)
@@ -142,7 +146,9 @@ class Store:
         number = connection.execute(
             "SELECT coalesce(max(number), 0) + 1 FROM pushes WHERE repository = ?", (repository,)
         ).fetchone()[0]
-        connection.execute("INSERT INTO pushes VALUES (?, ?, ?, ?)", (repository, ref, commit.sha, number))
+        connection.execute(
+            "INSERT OR REPLACE INTO pushes VALUES (?, ?, ?, ?)", (repository, ref, commit.sha, number)
+        )
         connection.execute(
             "INSERT INTO builds VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, NULL, NULL, '')",
             (repository, number, ref, commit.sha, commit.subject, commit.author, time.time()),
@@ -166,9 +172,8 @@ class Store:
         return [Build(**row) for row in self.rows(query, repository, limit)]
 
     def is_pushed(self, repository: str, ref: str, sha: str) -> bool:
-        """Whether this push has a build already."""
-        query = "SELECT 1 FROM pushes WHERE repository = ? AND ref = ? AND sha = ?"
-        return bool(self.rows(query, repository, ref, sha))
+        """Whether this is what was pushed to the ref last, and so has its build."""
+        return bool(self.rows(LAST_PUSH, repository, ref, sha))
 
     def next_build(self, repository: str) -> Build | None:
         """The oldest build without an end; where its own thread asks, a running one was broken off."""

@@ -355,6 +355,34 @@ def test_dags_that_airflow_cannot_import_are_taken_back(
     assert tagged(dags) == first
 
 
+def test_a_try_after_one_that_was_broken_off_goes_back_to_what_airflow_took(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    first = head(dags)
+    fake.answers[DAG] = dag(first)
+    assert deliver(dags.work).returncode == 0
+    second = dags.push_files({"dags/a.py": "a = 1\n"})
+    git(dags.work, "push", "--quiet", "--force", "origin", f"{second}:refs/tags/deployed")
+    assert deliver(dags.work, CI_DELIVER_TIMEOUT="1").returncode == 1  # Airflow stays at the first
+    assert tagged(dags) == first
+
+
+def test_a_history_that_was_rewritten_is_put_back_too(
+    deliver: Deliver, fake: FakeServer, dags: Repository
+) -> None:
+    first = head(dags)
+    fake.answers[DAG] = dag(first)
+    assert deliver(dags.work).returncode == 0
+    git(dags.work, "commit", "--quiet", "--amend", "--message", "Another first commit")
+    dags.push("main", "--force")
+    git(dags.work, "reflog", "expire", "--expire=now", "--all")
+    git(dags.work, "gc", "--quiet", "--prune=now")  # a fresh workspace does not know the first
+    done = deliver(dags.work, CI_DELIVER_TIMEOUT="1")
+    assert done.returncode == 1
+    assert f"Tag deployed: {first[:12]} again" in done.stdout
+    assert tagged(dags) == first
+
+
 @pytest.mark.parametrize(
     ("url", "has"),
     [("http://gitea:3000/m/airflow_dags.git", True), ("http://u:p@g/a.git", False), ("file:///a", False)],

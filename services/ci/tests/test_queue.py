@@ -292,6 +292,14 @@ def test_missed_pushes_are_built_at_the_start(start_queue: StartQueue, repositor
     assert {found.sha for found in ci.store.builds(NAME)} == {main, feature}
 
 
+def test_a_branch_that_is_set_back_is_built_again(start_queue: StartQueue, repository: Repository) -> None:
+    ci = start_queue()
+    first, second = repository.push_files(FILES), repository.push_files({"more": "x"})
+    pushed = [ci.queue.submit(NAME, "refs/heads/main", sha) for sha in (first, second, first, first)]
+    assert [build.number for build in pushed] == [1, 2, 3, 3]
+    assert finished(ci, NAME, 3).sha == first
+
+
 def test_a_push_that_was_built_is_not_built_at_the_next_start(
     start_queue: StartQueue, repository: Repository
 ) -> None:
