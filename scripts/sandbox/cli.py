@@ -11,13 +11,13 @@ import click
 from sandbox import by_hand, console, data_push, demo, doctor, promotion, rebuild, run_by_hand, start, trace
 from sandbox.clone import clone_repository
 from sandbox.context import Context
-from sandbox.errors import SandboxError
+from sandbox.errors import MachineError, SandboxError, ServiceError, SettingsError
 from sandbox.locking import only_one
 from sandbox.open_page import find_page, open_page
 from sandbox.preflight import disk_shortage
 from sandbox.receipt import DAG, Receipt
 from sandbox.reference import VERSION
-from sandbox.settings import REPOSITORIES, ROOT
+from sandbox.settings import REPOSITORIES, ROOT, load_settings
 from sandbox.status import describe, show_status
 
 TRACE_SECONDS = 1800.0
@@ -265,13 +265,24 @@ def credentials(output: str) -> None:
         console.show(console.table(["Service", "Address", "User", "Password"], lines))
 
 
+def _disk_shortage_behind(error: SandboxError) -> str:
+    """What the embedded servers' disk lacks where a full one may have caused this; it has many faces."""
+    if not isinstance(error, MachineError | ServiceError):
+        return ""
+    try:
+        embedded = load_settings().driver == "embedded"
+    except SettingsError:  # nothing runs yet
+        return ""
+    return disk_shortage(ROOT / ".sandbox") if embedded else ""
+
+
 def main() -> Any:
     """Run a command; an expected failure becomes a message, a hint and exit code 1."""
     try:
         cli(standalone_mode=False)
     except SandboxError as error:
         console.problem(str(error), error.hint)
-        if (short := disk_shortage(ROOT / ".sandbox")) and short not in str(error):  # it has many faces
+        if (short := _disk_shortage_behind(error)) and short not in str(error):
             console.note(f"{short} Make room there first")
         sys.exit(1)
     except OSError as error:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }
 
+MAIN = "refs/heads/main"
 LOGIN = re.compile(r"//[^/@\s]*@")  # in an address: it stays out of messages
 
 
@@ -41,7 +43,10 @@ def remote_head(url: str, branch: str, folder: Path) -> str:
 
 @dataclass(frozen=True)
 class After:
-    """What stands on a commit: the commits after it, the oldest first, and the branch heads that hold it."""
+    """What stands on a commit: the commits after it, the oldest first, and the branch heads that hold it.
+
+    Where main holds it, `commits` are those of main's own line alone, and main's head comes first.
+    """
 
     commits: list[str]
     heads: list[str]
@@ -55,6 +60,18 @@ def commits_after(url: str, commit: str) -> After:
         git("fetch", "--quiet", url, "+refs/heads/*:refs/heads/*", folder=folder)
         if commit not in git("rev-list", "--branches", folder=folder).split():
             return After([], [])
-        heads = git("branch", "--format=%(objectname)", "--contains", commit, folder=folder).split()
-        walk = ("rev-list", "--reverse", "--topo-order", "--ancestry-path", f"^{commit}", *heads)
-        return After(git(*walk, folder=folder).split(), heads)
+        shown = ("--contains", commit, "--format=%(refname) %(objectname)", "refs/heads")
+        rows = git("for-each-ref", *shown, folder=folder).splitlines()
+        branches = dict(row.split(" ", 1) for row in rows)
+        if MAIN not in branches:
+            return After(_between(commit, branches.values(), folder), list(branches.values()))
+        head = branches.pop(MAIN)
+        line = set(git("rev-list", "--first-parent", head, folder=folder).split())
+        after = [later for later in _between(commit, [head], folder) if later in line]
+        return After(after, [head, *branches.values()])
+
+
+def _between(commit: str, heads: Iterable[str], folder: Path) -> list[str]:
+    """The commits that stand on `commit`, up to the heads, the oldest first."""
+    walk = ("rev-list", "--reverse", "--topo-order", "--ancestry-path", f"^{commit}", *heads)
+    return git(*walk, folder=folder).split()

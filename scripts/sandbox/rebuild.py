@@ -1,4 +1,8 @@
-"""An image that retention has removed is built again, by pushing its commit to a branch for that alone."""
+"""An image that retention has removed is built again, by pushing its files to a branch for that alone.
+
+They are pushed as a commit of their own: an equal tree gives an equal image, and the build's statuses land on
+that commit. The old one stays as green as it was.
+"""
 
 import re
 import tempfile
@@ -52,25 +56,24 @@ def _bring(context: Context, repository: str, commit: str) -> None:
 
 
 def _build_again(context: Context, repository: str, commit: str) -> None:
-    """Push the commit to a branch of its own, wait for its build, take the branch away."""
-    # The time is part of the name: CI builds the same push but once.
-    branch = f"refs/heads/rebuild-{commit[:12]}-{datetime.now(UTC):%Y%m%d%H%M%S}"
-    before = max((row["id"] for row in _statuses(context, repository, commit, "ci")), default=0)
+    """Push the commit's files to a branch of their own, wait for the build, take the branch away."""
+    branch = f"rebuild-{commit[:12]}-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
     url = context.endpoints.clone_url(repository)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         git("clone", "--quiet", "--bare", url, scratch, folder=folder)
-        git("push", "--quiet", "origin", f"{commit}:{branch}", folder=folder, env=IDENTITY)
+        again = _commit_again(commit, branch, folder)
+        git("push", "--quiet", "origin", f"{again}:refs/heads/{branch}", folder=folder, env=IDENTITY)
         try:
             built = wait_until(
-                _end_of_build(context, repository, commit, before),
+                _end_of_build(context, repository, again),
                 what=f"the build of {commit[:12]}",
                 seconds=LONGEST,
-                hint=f"Run: make trace REF={commit[:12]}",
+                hint=f"Run: make trace REF={again[:12]}",
                 interval=1.0,
             )
         finally:
-            git("push", "--quiet", "origin", f":{branch}", folder=folder, env=IDENTITY)
+            git("push", "--quiet", "origin", f":refs/heads/{branch}", folder=folder, env=IDENTITY)
     if built["status"] != "success":
         raise LoopError(
             f"The image of {repository} {commit[:12]} is gone, its build fails now: {built['description']}",
@@ -78,14 +81,19 @@ def _build_again(context: Context, repository: str, commit: str) -> None:
         )
 
 
-def _end_of_build(
-    context: Context, repository: str, commit: str, before: int
-) -> Callable[[], dict[str, Any] | None]:
-    """A look for the last status of a build whose statuses all have an id above `before`."""
+def _commit_again(commit: str, branch: str, folder: Path) -> str:
+    """A new commit on top of one, with the same files; the branch in its message makes it the only one."""
+    message = f"{branch}: build {commit[:12]} again, its image was removed\n\nStarts-Run: no"
+    tree = f"{commit}^{{tree}}"
+    return git("commit-tree", tree, "-p", commit, "-m", message, folder=folder, env=IDENTITY)
+
+
+def _end_of_build(context: Context, repository: str, commit: str) -> Callable[[], dict[str, Any] | None]:
+    """A look for the last status of a commit's only build."""
 
     def look() -> dict[str, Any] | None:
         last = _statuses(context, repository, commit, "ci")[-1:]
-        return next((row for row in last if row["id"] > before and row["status"] in ENDED), None)
+        return next((row for row in last if row["status"] in ENDED), None)
 
     return look
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sandbox import reference
-from sandbox.errors import LoopError
+from sandbox import cli, reference
+from sandbox.errors import LoopError, MachineError, ServiceError, SettingsError
 from sandbox.git import IDENTITY, git
 
 CODE, DATA = "c" * 40, "d" * 40
@@ -131,6 +131,50 @@ def test_an_inner_commit_of_a_push_is_part_of_the_first_one_built_after_it(lined
     assert not reference.find_loop(lined, line[2]).part_of
 
 
+@pytest.fixture
+def branch_off(tmp_path, monkeypatch):
+    """A function that commits to a branch that leaves `line` at `commit`; the new commit."""
+
+    def commit_on(commit):
+        git("checkout", "--quiet", "-B", "topic", commit, folder=tmp_path)
+        # Before the head of main was made: a walk through both branches has it first.
+        moment = {f"GIT_{who}_DATE": "2025-12-31T00:00:00Z" for who in ("AUTHOR", "COMMITTER")}
+        git("commit", "--quiet", "--allow-empty", "-m", "off", folder=tmp_path, env=IDENTITY | moment)
+        made = git("rev-parse", "HEAD", folder=tmp_path)
+        monkeypatch.setitem(FakeStatuses.rows, ("model_training", made), [])
+        return made
+
+    return commit_on
+
+
+def test_a_branch_off_an_inner_commit_is_not_what_it_was_part_of(lined, line, branch_off, monkeypatch):
+    built(monkeypatch, branch_off(line[0]))
+    for commit in (line[1], line[3]):
+        built(monkeypatch, commit)
+    assert reference.find_loop(lined, line[0]).part_of == line[1]
+    assert reference.find_loop(lined, line[2]).part_of == line[3]
+
+
+def test_a_branch_counts_neither_before_main_is_built_nor_once_it_is_merged(
+    lined, line, branch_off, monkeypatch, tmp_path
+):
+    built(monkeypatch, branch_off(line[0]))
+    assert reference.find_loop(lined, line[0]).part_of == line[3]
+    git("checkout", "--quiet", "main", folder=tmp_path)
+    git("merge", "--quiet", "--no-ff", "-m", "merge", "topic", folder=tmp_path, env=IDENTITY)
+    merge = git("rev-parse", "HEAD", folder=tmp_path)
+    built(monkeypatch, merge)
+    assert reference.find_loop(lined, line[0]).part_of == merge
+
+
+def test_an_inner_commit_of_a_branch_is_part_of_what_that_branch_built(lined, line, branch_off, monkeypatch):
+    inner = branch_off(line[0])
+    head = branch_off(inner)
+    for commit in (head, *line):
+        built(monkeypatch, commit)
+    assert reference.find_loop(lined, inner).part_of == head
+
+
 def test_a_status_of_somebody_else_is_no_build(lined, line, monkeypatch):
     built(monkeypatch, line[3])
     for commit in line[:2]:
@@ -149,3 +193,27 @@ def test_a_commit_on_no_branch_is_said_and_not_waited_for(lined, line, tmp_path)
     git("update-ref", "refs/tags/kept", line[3], folder=tmp_path)
     with pytest.raises(LoopError, match="not built: it is on no branch"):
         reference.find_loop(lined, line[3])
+
+
+@pytest.mark.parametrize(
+    ("error", "driver", "told"),
+    [
+        (ServiceError("MLflow does not answer."), "embedded", True),
+        (MachineError("A port is taken."), "embedded", True),
+        (ServiceError("MLflow does not answer."), "docker", False),
+        (LoopError("Nothing here is called 'mian'."), "embedded", False),
+        (SettingsError("A value in .env cannot be used."), "embedded", False),
+    ],
+)
+def test_a_short_disk_is_told_where_it_may_be_the_cause(monkeypatch, error, driver, told):
+    def fail(**_):
+        raise error
+
+    notes = []
+    monkeypatch.setattr(cli, "cli", fail)
+    monkeypatch.setattr(cli, "load_settings", lambda: SimpleNamespace(driver=driver))
+    monkeypatch.setattr(cli, "disk_shortage", lambda _: "Only 0.10 GiB are free.")
+    monkeypatch.setattr(cli.console, "note", notes.append)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert notes == (["Only 0.10 GiB are free. Make room there first"] if told else [])
