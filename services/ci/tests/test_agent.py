@@ -30,11 +30,21 @@ def start(tmp_path: Path) -> Path:
 
 
 def test_only_the_login_is_kept_from_others(start: Path, tmp_path: Path) -> None:
-    env = os.environ | {"HOME": str(tmp_path), "JENKINS_AGENT_SSH_PUBKEY": "ssh-ed25519 AAAA"}
+    login = "http://loop:it's a $ecret@gitea"
+    env = os.environ | {
+        "HOME": str(tmp_path),
+        "JENKINS_AGENT_SSH_PUBKEY": "ssh-ed25519 AAAA",
+        "GIT_URL": login,
+    }
     subprocess.run([start], env=env, umask=0o022, check=True)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
     assert (modes["file"], modes["folder"]) == (0o644, 0o755)
-    assert (modes[".ssh"], modes["authorized_keys"], modes["environment"]) == (0o700, 0o600, 0o600)
+    assert (modes[".ssh"], modes["authorized_keys"], modes["build-environment"]) == (0o700, 0o600, 0o600)
+    assert [path.name for path in (tmp_path / ".ssh").iterdir()] == [
+        "authorized_keys"
+    ]  # sessions know nothing
+    read = ["sh", "-c", f'unset GIT_URL; . {tmp_path}/build-environment && printf %s "$GIT_URL"']
+    assert subprocess.run(read, capture_output=True, text=True, check=True).stdout == login
 
 
 def test_everything_that_pip_installs_has_its_hash() -> None:
