@@ -39,7 +39,11 @@ ENVIRONMENT = {  # of a container: the logins of seam 10 that it needs, and no o
     "prediction-api": {"MLFLOW_SERVING_PASSWORD"},
     "mysqld-exporter": {"MYSQL_EXPORTER_PASSWORD"},
 }
-VOLUMES = {"jenkins": LOOP}  # the variables of its pipelines, kept so that a build survives a restart
+VOLUMES = {  # of a server that must know them
+    "jenkins": LOOP,  # the variables of its pipelines, kept so that a build survives a restart
+    "gitea": {"CI_WEBHOOK_SECRET"},  # it signs with it
+    "minio": {"S3_MLFLOW_SECRET", "S3_LOOP_SECRET"},  # its users
+}
 PUBLIC = {"jenkins": ["/var/jenkins_home/logs"]}  # folders of such a volume that hold none all the same
 
 
