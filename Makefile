@@ -77,7 +77,7 @@ test-docker: $(SANDBOX) ## The same loop on containers, on stand-in images (half
 	@scripts/test-docker.sh
 
 .PHONY: test-loop
-test-loop: $(SANDBOX) ## Killed servers, a full disk, Ctrl-C, promotions under load (FAULTS=all: every server at every stage)
+test-loop: $(SANDBOX) ## Pushes in a row, killed servers, a full disk, Ctrl-C, promotions under load (FAULTS=all: every server at every stage)
 	@.venv/bin/pytest -v --durations=25 tests/live/bad_days
 
 .PHONY: bench-loop
