@@ -25,13 +25,15 @@ KEPT = {
 ENGINE = "engine"  # its volume is images and containers: those are searched as such
 LOOP = {"AIRFLOW_LOOP_PASSWORD", "CI_TOKEN", "MLFLOW_LOOP_PASSWORD", "S3_LOOP_SECRET"}  # loop.env
 AIRFLOW = {"MYSQL_AIRFLOW_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_SESSION_SECRET"}
+MLFLOW_USERS = {"MLFLOW_ADMIN_PASSWORD", "MLFLOW_LOOP_PASSWORD", "MLFLOW_SERVING_PASSWORD"}
+STAND_IN = {"CI_TOKEN", "CI_WEBHOOK_SECRET", "GITEA_ADMIN_PASSWORD"}  # services/ci in Gitea's place
 ENVIRONMENT = {  # of a container: the logins of seam 10 that it needs, and no others
     "mysql": {"MYSQL_ADMIN_PASSWORD"},
     "minio": {"MINIO_ROOT_PASSWORD"},
-    "gitea": {"GITEA_SECRET_KEY"},
+    "gitea": {"GITEA_SECRET_KEY", *STAND_IN},
     "jenkins": {"JENKINS_ADMIN_PASSWORD", "JENKINS_AGENT_KEY", "CI_WEBHOOK_SECRET", "CI_TOKEN"},
     "jenkins-agent": LOOP,
-    "mlflow": {"MYSQL_MLFLOW_PASSWORD", "S3_MLFLOW_SECRET"},
+    "mlflow": {"MYSQL_MLFLOW_PASSWORD", "S3_MLFLOW_SECRET", *MLFLOW_USERS},
     "airflow-init": AIRFLOW,
     "airflow-api": AIRFLOW | {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_LOOP_PASSWORD"},
     "airflow-scheduler": AIRFLOW | LOOP,
