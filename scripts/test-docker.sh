@@ -20,5 +20,5 @@ environment=$(scripts/environment.sh ci)
 (cd services/ci && PATH="$environment/bin:$PATH" python -m pytest -q tests/test_registry_store.py)
 set -- tests/images tests/stack
 # Not scm_ci: Git and CI are services/ci here, as on the embedded driver, where `make test` runs it.
-for part in services loop containers changed_settings; do set -- "$@" "tests/live/test_$part.py"; done
+for part in services loop containers changed_settings secrets; do set -- "$@" "tests/live/test_$part.py"; done
 .venv/bin/pytest -v "$@" --driver docker --durations=25
