@@ -6,7 +6,10 @@ set -eu
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/bench-XXXXXX")
 finish() {
-    [ ! -e "$scratch/.sandbox" ] || "$scratch/.venv/bin/sandbox" destroy --yes || true
+    if [ -e "$scratch/.sandbox" ] && ! "$scratch/.venv/bin/sandbox" destroy --yes; then
+        echo "! $scratch may still run; delete it by: cd $scratch && .venv/bin/sandbox destroy" >&2
+        return
+    fi
     rm -rf "$scratch"
 }
 trap finish EXIT

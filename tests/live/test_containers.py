@@ -1,6 +1,5 @@
 """What only the docker driver can show: images by digest, one container a training, services killed."""
 
-import os
 import re
 import subprocess
 import threading
@@ -8,13 +7,12 @@ from contextlib import suppress
 
 import pytest
 from docker.errors import APIError
-from helpers import FLOWERS, SPECIES, predict, states
+from helpers import EVERY_FAULT, FLOWERS, SPECIES, predict, states
 
 from sandbox.wait import pause, wait_until
 
 pytestmark = pytest.mark.docker
 TRAINING = "label=mlops-sandbox.task=train"
-FAULTS = os.environ.get("FAULTS", "")  # all: the ones that `make test-docker` has no time for, too
 KILLED = ["mysql", "airflow-scheduler", "engine", "mlflow", "minio", "registry"]
 
 
@@ -75,7 +73,7 @@ def test_a_new_dependency_makes_a_new_image_and_rebuilds_no_service(sandbox, mac
     assert code == 0, printed
 
 
-@pytest.mark.parametrize("service", KILLED if FAULTS == "all" else KILLED[:3])
+@pytest.mark.parametrize("service", KILLED if EVERY_FAULT else KILLED[:3])
 def test_a_service_killed_while_the_model_trains_costs_nothing_but_time(
     sandbox, machine, clone, mlflow, service
 ):

@@ -5,7 +5,6 @@ those of `ci` have a test of their own.
 """
 
 import json
-import os
 import re
 import subprocess
 import threading
@@ -13,7 +12,7 @@ from functools import partial
 
 import pytest
 import requests
-from helpers import FLOWERS, SPECIES, predict, states
+from helpers import EVERY_FAULT, FLOWERS, SPECIES, predict, states
 
 from sandbox.wait import stopwatch, wait_until
 
@@ -23,8 +22,7 @@ TELLING = [
     (("mlflow", "train"), ("mlflow", "register"), ("prediction-api", "serve")),  # all in one loop
     (("airflow-scheduler", "train"),),
 ]
-EVERY = os.environ.get("FAULTS") == "all"
-CASES = [((service, stage),) for service in SERVICES for stage in STAGES] if EVERY else TELLING
+CASES = [((service, stage),) for service in SERVICES for stage in STAGES] if EVERY_FAULT else TELLING
 STARTED = re.compile(r"started (manual-\d+)")
 TRAINED = "tags.loop_run_id = '{}'"
 
@@ -122,7 +120,7 @@ def test_a_server_killed_during_a_stage_costs_nothing_but_time(sandbox, begun, t
     assert predict(sandbox, FLOWERS).headers["X-Model-Version"] == version["version"]
 
 
-@pytest.mark.parametrize("service", SERVICES if EVERY else ["ci"])
+@pytest.mark.parametrize("service", SERVICES if EVERY_FAULT else ["ci"])
 def test_a_server_killed_during_a_build_costs_nothing_but_time(sandbox, clone, trainings, service):
     work = clone("model_training")
     (work.folder / "NOTES.md").write_text(f"{service} is killed while this is built.\n")
