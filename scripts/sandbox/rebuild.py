@@ -15,9 +15,9 @@ from sandbox import console
 from sandbox.context import Context
 from sandbox.errors import LoopError
 from sandbox.git import IDENTITY, git
+from sandbox.run_by_hand import CODE, DATA
 from sandbox.wait import wait_until
 
-CODE, DATA = "model_training", "data_preprocessing"
 DATA_COMMIT = re.compile(r"^data commit: ([0-9a-f]{40})$", re.MULTILINE)  # a line of a data version's tag
 STORED = re.compile(r"env:sha256:([0-9a-f]{64})")
 LONGEST = 1800.0  # seconds of one build, with what is built before it

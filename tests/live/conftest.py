@@ -110,6 +110,15 @@ class Sandbox:
         row = next(row for row in self.json("credentials") if row["name"] == service)
         return (row["user"], row["password"]) if row["user"] else None
 
+    def setting(self, name: str) -> str:
+        """A value of its .env."""
+        return dotenv_values(self.folder / ".env", interpolate=False)[name] or ""
+
+    def statuses_url(self) -> str:
+        """Where Gitea's routes answer: Gitea, or services/ci where there is none."""
+        port = "GITEA_PORT" if self.json("status")["driver"] == "docker" else "CI_PORT"
+        return f"http://127.0.0.1:{self.setting(port)}"
+
     def shell(self) -> dict[str, str]:
         """The environment of a shell that has uv."""
         return os.environ | {"PATH": f"{self.folder / '.tools/bin'}{os.pathsep}{os.environ['PATH']}"}
@@ -245,11 +254,10 @@ def airflow(sandbox: Sandbox):
 @pytest.fixture(scope="session")
 def statuses(sandbox: Sandbox):
     """The newest status of each context of a commit, as people see them beside it."""
-    values = dotenv_values(sandbox.folder / ".env", interpolate=False)
-    port = values["GITEA_PORT"] if sandbox.json("status")["driver"] == "docker" else values["CI_PORT"]
+    server = sandbox.statuses_url()
 
     def of(repository: str, commit: str) -> dict[str, dict[str, str]]:
-        url = f"http://127.0.0.1:{port}/api/v1/repos/mlops/{repository}/commits/{commit}/status"
+        url = f"{server}/api/v1/repos/mlops/{repository}/commits/{commit}/status"
         answer = requests.get(url, timeout=20)
         answer.raise_for_status()
         return {row["context"]: row for row in answer.json()["statuses"] or []}

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from dotenv import dotenv_values
 
 from sandbox.settings import ORGANISATION
 from sandbox.wait import stopwatch, wait_until
@@ -108,12 +107,9 @@ def servers(request) -> Servers:
         clone_url = f"http://{login}/{ORGANISATION}/{REPOSITORY}.git"
         return Servers(clone_url, gitea, os.environ["JENKINS_URL"], os.environ["CI_WEBHOOK_SECRET"])
     sandbox = request.getfixturevalue("sandbox")
-    values = dotenv_values(sandbox.folder / ".env", interpolate=False)
-    described = sandbox.json("status")
-    port = values["GITEA_PORT"] if described["driver"] == "docker" else values["CI_PORT"]
-    clone_url = described["repositories"][REPOSITORY]["clone_url"]
-    ci = f"http://127.0.0.1:{values['CI_PORT']}"
-    return Servers(clone_url, f"http://127.0.0.1:{port}", ci, values["CI_WEBHOOK_SECRET"])
+    clone_url = sandbox.json("status")["repositories"][REPOSITORY]["clone_url"]
+    ci = f"http://127.0.0.1:{sandbox.setting('CI_PORT')}"
+    return Servers(clone_url, sandbox.statuses_url(), ci, sandbox.setting("CI_WEBHOOK_SECRET"))
 
 
 class Work:

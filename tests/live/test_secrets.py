@@ -129,19 +129,17 @@ def test_repositories_hold_none(search, mirrors):
 
 
 def test_statuses_say_none(sandbox, search, mirrors):
-    values = dotenv_values(sandbox.folder / ".env", interpolate=False)
-    port = values["GITEA_PORT" if sandbox.json("status")["driver"] == "docker" else "CI_PORT"]
+    server = sandbox.statuses_url()
     for mirror in mirrors:
         listed = ["git", "-C", str(mirror), "rev-list", "--branches"]
         for commit in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split():
-            url = f"http://127.0.0.1:{port}/api/v1/repos/{ORGANISATION}/{mirror.name}/statuses/{commit}"
+            url = f"{server}/api/v1/repos/{ORGANISATION}/{mirror.name}/statuses/{commit}"
             assert search.text(requests.get(url, params={"limit": 50}, timeout=20).text) == set(), url
 
 
 def test_build_logs_say_none(sandbox, search, mirrors):
-    port = dotenv_values(sandbox.folder / ".env", interpolate=False)["CI_PORT"]
     for mirror in mirrors:
-        job = f"http://127.0.0.1:{port}/job/{mirror.name}"
+        job = f"http://127.0.0.1:{sandbox.setting('CI_PORT')}/job/{mirror.name}"
         builds = requests.get(f"{job}/api/json", timeout=20).json()["builds"]
         assert builds
         for build in builds:
