@@ -24,6 +24,7 @@ HTTP_THREADS = 3
 GIT_THREADS = 32  # with Git over HTTP: git_http.THREADS for clones and pushes, the rest for hooks and health
 END_SECONDS = 30
 ENDING = (signal.SIGTERM, signal.SIGINT)
+NUDGE = signal.SIGURG  # nothing else uses it
 # what a killed server leaves needs a moment to end its steps
 PATIENCE = 7.0
 
@@ -78,6 +79,7 @@ def application() -> Flask:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for number in ENDING:  # until granian sets its own
         signal.signal(number, leave)
+    listen_to_nudges()
     app = create_app(ServerSettings.from_env())
     ci: Ci = app.extensions["ci"]
     threading.Thread(target=stop_at_end, args=(ci.queue, os.getppid()), name="stop").start()
@@ -90,13 +92,24 @@ def leave(number: int, frame: object) -> None:  # noqa: ARG001
     sys.exit(0)
 
 
+def listen_to_nudges() -> None:
+    """Let a nudge interrupt what the main thread waits for: Python then runs the handlers that are due."""
+    signal.signal(NUDGE, lambda *_: None)
+
+
 def stop_at_end(queue: BuildQueue, parent: int) -> None:
-    """Stop the queue when this process has done serving, and this process when its parent is gone."""
+    """Stop the queue when this process has done serving, and this process when its parent is gone.
+
+    A signal in the moment in which the main thread begins to wait does not wake it, and its handler would
+    never run: so the main thread is nudged now and then.
+    """
     main = threading.main_thread()
     while main.is_alive():
         main.join(0.5)
         if os.getppid() != parent:
+            parent = os.getppid()  # tell it once: granian's handler has room for no third signal
             os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_kill(main.ident or 0, NUDGE)
     queue.stop()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -243,6 +244,37 @@ def test_a_server_that_is_starting_can_be_ended(server: Server) -> None:
         time.sleep(seconds)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(8) in (0, -signal.SIGTERM)
+
+
+DEAF = """
+import signal, threading
+from types import SimpleNamespace
+from ci.server import listen_to_nudges, stop_at_end
+
+def leave(*_):
+    raise SystemExit(3)
+
+signal.signal(signal.SIGTERM, leave)
+listen_to_nudges()
+threading.Thread(target=stop_at_end, args=(SimpleNamespace(stop=lambda: print("stopped")), PARENT)).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # another thread gets it: this one sleeps on
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_a_signal_that_did_not_wake_the_main_thread_is_heard() -> None:
+    script = DEAF.replace("PARENT", str(os.getpid()))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.2)  # now it waits
+            process.terminate()
+            assert process.communicate(timeout=20)[0] == "stopped\n"
+            assert process.returncode == 3
+        finally:
+            process.kill()
 
 
 def test_the_steps_of_a_killed_worker_end_at_the_next_start(
