@@ -1,7 +1,7 @@
 """A hundred loops leave disk and durations flat: `make bench-retention`, on a sandbox of its own.
 
-Half the loops are pushes to model_training, half `sandbox run`; after every ten the DAG `retention` runs, and
-a line says what is used now. Low numbers in .env make retention work within the hour.
+Every fifth loop is a push to model_training, the others `sandbox run`; after every ten the DAG `retention` runs,
+and a line says what is used now. Low numbers in .env make retention work within the hour.
 The last line of the output is one JSON object: the rows of the table.
 """
 
@@ -30,6 +30,7 @@ from sandbox.wait import wait_until
 STATE = ROOT / ".sandbox"
 REPOSITORY, RETENTION = "model_training", "retention"
 SHOWN = ("airflow", "ci", "dvc", "git", "images", "logs", "mlflow", "prediction-api")
+PUSHED = 5  # one loop of so many
 TABLES = ("dag_run", "task_instance", "xcom", "log")
 
 
@@ -109,7 +110,7 @@ def run(context: Context, loops: int, every: int) -> list[dict[str, object]]:
         pushes: list[float] = []
         runs: list[float] = []
         for number in range(1, loops + 1):
-            if number % 2:
+            if number % PUSHED == 1:
                 pushes.append(push_loop(context, folder))
             else:
                 runs.append(run_loop(context))

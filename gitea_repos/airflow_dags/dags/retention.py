@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk.log import mask_secret
 
 from dags.limits import task_options
 from loop import retention
@@ -20,7 +21,9 @@ with DAG("retention", schedule=NIGHTLY, catchup=False, max_active_runs=1, doc_md
     @task(**task_options(LIMITS, "clean"))
     def clean() -> str:
         """Remove what is old; the result says how much."""
+        kept = Retention.from_env()
+        mask_secret(kept.database)
         airflow, mlflow = Airflow(AirflowLogin.from_env()), MLflow(Settings.from_env())
-        return retention.clean(Retention.from_env(), airflow, mlflow, datetime.now(UTC))
+        return retention.clean(kept, airflow, mlflow, datetime.now(UTC))
 
     clean()

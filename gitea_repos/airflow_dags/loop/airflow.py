@@ -44,10 +44,10 @@ class Airflow:
             if len(page["dag_runs"]) < PAGE:
                 return found
 
-    def delete(self, run: Ran) -> None:
-        """Remove a run with its tasks and what they said; one that is gone already is fine."""
+    def delete(self, run: Ran) -> bool:
+        """Remove a run with its tasks and what they said; False where it runs again, started by somebody."""
         path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"
-        self.service.call("DELETE", path, accept=(404,))
+        return self.service.call("DELETE", path, accept=(404, 409)).status_code != 409
 
 
 def _ran(row: dict[str, Any]) -> Ran:

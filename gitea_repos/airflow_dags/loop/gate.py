@@ -100,14 +100,16 @@ def judge_again(run: Run, train: dict[str, Any], data_version: str, now: Version
     """
     mlflow = MLflow(run.settings)
     served = PredictionAPI(run.settings.api_url).served()
-    figures = mlflow.read(now.run_id, EVIDENCE) if now.tags.get("data_version") == data_version else None
+    same_rows = now.tags.get("data_version") == data_version
+    figures = mlflow.read(now.run_id, EVIDENCE) if same_rows else None
     champion = figures and figures | {"version": now.number, "same_schema": True}
     was = (train.get("champion") or {}).get("version") or "none"
     changed = f"the champion changed after the gate, from {was} to {now.number}"
     if reason := judge(train, champion, served, run.limits.gate):
         return Outcome("rejected", f"{changed}: {reason}")
     if not champion:
-        return Outcome("waiting", f"{changed} of other test rows: compare, then promote by hand")
+        why = f"whose run has no {EVIDENCE}" if same_rows else "of other test rows"
+        return Outcome("waiting", f"{changed} {why}: compare, then promote by hand")
     return Outcome("passed", f"{changed}, and the model is no worse")
 
 

@@ -26,9 +26,7 @@ def clean(kept: Retention, airflow: Airflow, mlflow: MLflow, now: datetime) -> s
     """Remove what is older than KEEP_RUN_DAYS and tell how much. Raises LoopError."""
     before = now - kept.age
     runs, stay = airflow.runs(), wanted(mlflow)
-    old = expired(runs, stay, before)
-    for run in old:
-        airflow.delete(run)
+    old = [run for run in expired(runs, stay, before) if airflow.delete(run)]
     folders = remove_logs(kept.logs, {run.key for run in runs} - {run.key for run in old}, before)
     clean_tables(kept, before)
     return f"{len(old)} of {len(runs)} runs and {folders} folders of logs from before {before:%F %T} are gone"

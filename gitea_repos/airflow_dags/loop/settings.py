@@ -139,6 +139,7 @@ class Retention:
     age: timedelta
     logs: Path
     airflow: str
+    database: str = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
 
     @classmethod
@@ -148,11 +149,13 @@ class Retention:
         if not re.fullmatch(r"\d+(\.\d+)?", days) or not float(days):
             raise Failure(f"KEEP_RUN_DAYS is {days!r}: it must be a number of days above 0")
         own = {key: value for key, value in environ.items() if key.startswith(("AIRFLOW_", "PYTHONPATH"))}
-        own |= {key: _given(environ, "RETENTION_DATABASE") for key in own if key.endswith("SQL_ALCHEMY_CONN")}
+        database = _given(environ, "RETENTION_DATABASE")
+        own |= dict.fromkeys((key for key in own if key.endswith("SQL_ALCHEMY_CONN")), database)
         return cls(
             age=timedelta(days=float(days)),
             logs=Path(_given(environ, "AIRFLOW__LOGGING__BASE_LOG_FOLDER")),
             airflow=str(Path(sys.executable).with_name("airflow")),
+            database=database,
             environment=base_environment(environ) | own,
         )
 

@@ -150,6 +150,7 @@ def test_a_new_champion_without_a_gate_of_its_own_makes_the_candidate_wait(
     api.workers = [("iris", "1")]
     outcome = promote(run, planned(older[1]), DATA, trained(champion=None), {"name": "iris", "version": "2"})
     assert (outcome.state, champion_of(registry)) == ("waiting", "1")
+    assert "from none to 1 whose run has no gate.json: compare" in outcome.detail
 
 
 def by_hand(run: Run, number: str, run_id: str = "promote-1") -> Any:

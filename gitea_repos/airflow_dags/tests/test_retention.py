@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.neighbours import Answer, Server
 from tests.registry import Registry
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+AGAIN = "started-again"
 OLD, NEW = NOW - timedelta(days=40), NOW - timedelta(days=1)
 PROGRAM = """#!/bin/sh
 echo "$AIRFLOW__DATABASE__SQL_ALCHEMY_CONN $*" > "$AIRFLOW_HOME/called"
@@ -34,6 +36,8 @@ class Runs:
     def __call__(self, method: str, path: str, query: dict[str, str], _: Any) -> Answer:
         if path == "/auth/token":
             return 201, {"access_token": "jwt"}
+        if method == "DELETE" and path.endswith(AGAIN):
+            return 409, {"detail": "it is running"}
         if method == "DELETE":
             self.gone.append(path.removeprefix("/api/v2/dags/").replace("/dagRuns", ""))
             return 204, ""
@@ -66,7 +70,7 @@ def kept(tmp_path: Path) -> Retention:
         "PATH": os.environ["PATH"],
     }
     found = Retention.from_env(own)
-    return Retention(found.age, found.logs, str(program), found.environment)
+    return replace(found, airflow=str(program))
 
 
 @pytest.fixture
@@ -102,6 +106,16 @@ def test_the_numbers_of_runs_by_hand_never_begin_again(clean: Callable[..., tupl
     assert answers.gone == ["train_and_serve/manual-9"]
 
 
+def test_a_run_that_somebody_starts_again_meanwhile_stays_with_its_log(
+    clean: Callable[..., tuple[Runs, str]], kept: Retention
+) -> None:
+    log = make_log(kept.logs / "dag_id=train_and_serve" / f"run_id={AGAIN}", OLD)
+    answers, said = clean(loop("newest"), loop(AGAIN), loop("old"))
+    assert answers.gone == ["train_and_serve/old"]
+    assert said.startswith("1 of 3 runs")
+    assert log.exists()
+
+
 def make_log(folder: Path, moment: datetime) -> Path:
     folder.mkdir(parents=True)
     (folder / "attempt=1.log").write_text("x")
@@ -134,7 +148,7 @@ def test_events_go_by_airflows_own_command_with_the_real_database(
 def test_a_command_that_fails_is_told_with_its_last_words(kept: Retention) -> None:
     failing = {**kept.environment, "AIRFLOW__TEST__FAILS": "yes"}
     with pytest.raises(Unreachable, match="ended with 1: the database is locked"):
-        retention.clean_tables(Retention(kept.age, kept.logs, kept.airflow, failing), OLD)
+        retention.clean_tables(replace(kept, environment=failing), OLD)
 
 
 @pytest.mark.parametrize("days", ["", "0", "a week", "-1"])
