@@ -85,7 +85,7 @@ bench-loop: $(SANDBOX) ## Push to served beside the same by hand, on a sandbox o
 	@benchmarks/own_sandbox.sh push_to_served.py
 
 .PHONY: bench-retention
-bench-retention: $(SANDBOX) ## A hundred loops with low limits: what of disk and time grows (an hour and a half)
+bench-retention: $(SANDBOX) ## A hundred loops with low limits: what of disk and time grows (an hour)
 	@BENCH_SETTINGS="$$(cat benchmarks/low_limits.env)" benchmarks/own_sandbox.sh hundred_loops.py
 
 .PHONY: lint

@@ -1,7 +1,7 @@
 """A hundred loops leave disk and durations flat: `make bench-retention`, on a sandbox of its own.
 
-Every fifth loop is a push to model_training, the others `sandbox run`; after every ten the DAG `retention` runs,
-and a line says what is used now. Low numbers in .env make retention work within the hour.
+Every fifth loop is a push to model_training, the others `sandbox run`; after every ten the DAG `retention`
+runs, and a line says what is used now. Low numbers in .env make retention work within the hour.
 The last line of the output is one JSON object: the rows of the table.
 """
 

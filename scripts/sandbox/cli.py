@@ -121,7 +121,7 @@ def clone(repository: str, folder: Path | None) -> None:
 def trace_command(ref: str, wait: bool, timeout: float, output: str) -> None:
     """The receipt of a loop. REF: commit, tag, model version, run id; without it: the newest.
 
-    Exit code: 0 passed, 1 failed or rejected, 3 waiting for a promotion.
+    Exit code: 0 passed, 1 failed or rejected, 3 waiting for a promotion; 0 too while it runs.
     """
     context = Context.load()
     _end_with(trace.follow(context, ref, timeout) if wait else trace.trace(context, ref), output)

@@ -72,7 +72,13 @@ def show_receipt(receipt: Receipt) -> None:
         if stage.url and stage.state in ("failed", "rejected", "running", "waiting"):
             console.say(f"{stage.name}: {stage.url}")
     if receipt.state == "waiting":
-        console.say("Serve it: make promote VERSION=<the version that waits>")
+        console.say(f"Serve it: make promote VERSION={registered_version(receipt)}")
+
+
+def registered_version(receipt: Receipt) -> str:
+    """The number at the end of what `register` says: `iris version 3`."""
+    said = next((stage.detail for stage in receipt.stages if stage.name == "register"), "")
+    return said.rsplit(" ", 1)[-1]
 
 
 def _show_progress(view: Live, receipt: Receipt, said: set[str]) -> None:

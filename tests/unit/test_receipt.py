@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sandbox.receipt import STAGES, Loop, Stage, overall_state, read_receipt
+from sandbox.receipt import STAGES, Loop, Receipt, Stage, overall_state, read_receipt
+from sandbox.trace import show_receipt
 
 PUSHED = "2026-05-01T10:00:00Z"
 ENDED = "2026-05-01T10:00:21Z"
@@ -196,3 +197,9 @@ def test_one_word_for_the_loop_prefers_what_went_wrong():
     assert overall_state([Stage("a", "passed"), Stage("b", "failed"), Stage("c", "pending")]) == "running"
     assert overall_state([Stage("a", "passed"), Stage("b", "waiting"), Stage("c", "skipped")]) == "waiting"
     assert overall_state([Stage("a", "passed"), Stage("b", "pending")]) == "running"
+
+
+def test_a_receipt_that_waits_says_the_command_that_serves(capsys):
+    stages = [Stage("register", "passed", detail="iris version 3"), Stage("promote", "waiting")]
+    show_receipt(Receipt("manual-1", "manual-1", "", "waiting", 21.0, stages))
+    assert capsys.readouterr().out.endswith("make promote VERSION=3\n")

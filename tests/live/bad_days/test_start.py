@@ -21,7 +21,7 @@ ON_A_FIRST_UP = (
     "raw data: iris.csv",
     "repositories: made",
     "first commits: pushed",
-    "ci is healthy",
+    "airflow-api is healthy",
     "first loop: ",
     "train running",
 )
@@ -30,7 +30,8 @@ ON_A_FIRST_UP = (
 def up_until(sandbox, moment):
     """`make up`, ended as by Ctrl-C when it prints a line with `moment`; its exit code and all it printed."""
     said, stopped = "", False
-    command = ["make", "up"]
+    # A shell starts what runs in its background with SIGINT ignored; a person's terminal does not.
+    command = ["env", "--default-signal=INT", "make", "up"]
     pipe, both = subprocess.PIPE, subprocess.STDOUT
     with subprocess.Popen(
         command, cwd=sandbox.folder, stdout=pipe, stderr=both, text=True, start_new_session=True
