@@ -263,13 +263,18 @@ threading.Event().wait()
 """
 
 
+def state_of(process: int) -> str:
+    """The state of its main thread, by the letter of proc(5): S is asleep."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def test_a_signal_that_did_not_wake_the_main_thread_is_heard() -> None:
     script = DEAF.replace("PARENT", str(os.getpid()))
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            time.sleep(0.2)  # now it waits
+            wait_for(lambda: state_of(process.pid) == "S")
             process.terminate()
             assert process.communicate(timeout=20)[0] == "stopped\n"
             assert process.returncode == 3
