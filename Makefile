@@ -33,7 +33,7 @@ run: $(SANDBOX) ## The loop by hand: make run CODE=<commit> DATA=<data version> 
 
 .PHONY: data-push
 data-push: $(SANDBOX) ## New raw data, and the loop with them: make data-push FILE=iris.csv
-	@$(SANDBOX) data push "$(FILE)"
+	@$(SANDBOX) data push "$(or $(FILE),$(error Name the file: make data-push FILE=iris.csv))"
 
 .PHONY: promote
 promote: $(SANDBOX) ## Serve a registered version: make promote VERSION=3

@@ -66,7 +66,7 @@ def up(output: str) -> None:
 @cli.command()
 def down() -> None:
     """Stop everything, keep all data."""
-    with only_one():
+    with only_one("down"):
         stopped = Context.load().driver.stop()
     console.done("stopped; all data is kept. Start again: make up" if stopped else "nothing was running")
 
@@ -86,7 +86,7 @@ def destroy(yes: bool) -> None:
     if not yes and not click.confirm("Delete all of it?"):
         console.note("nothing was deleted")
         return
-    with only_one():
+    with only_one("destroy"):
         driver.destroy()
     console.done("deleted; .env and the tool itself (.venv) are kept, clones have lost their origin")
 

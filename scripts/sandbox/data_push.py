@@ -16,10 +16,10 @@ from sandbox.errors import LoopError
 from sandbox.git import git
 from sandbox.raw_store import raw_store
 from sandbox.receipt import DAG, Receipt, Stage
+from sandbox.settings import DATA
 
-REPOSITORY = "data_preprocessing"
 PARAMS = "params.yaml"
-WHERE = f"{PARAMS} of {REPOSITORY}"
+WHERE = f"{PARAMS} of {DATA}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def push_data(context: Context, file: Path, name: str, seconds: float) -> Receip
 def read_settings(context: Context) -> RawSettings:
     """From params.yaml at the head of main. Raises LoopError where it cannot be read."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder, url = Path(scratch), context.endpoints.clone_url(REPOSITORY)
+        folder, url = Path(scratch), context.endpoints.clone_url(DATA)
         git("clone", "--quiet", "--bare", "--depth=1", "--branch=main", url, scratch, folder=folder)
         text = git("show", f"main:{PARAMS}", folder=folder)
     try:

@@ -8,8 +8,8 @@ from sandbox import console, trace
 from sandbox.clone import clone_repository
 from sandbox.context import Context
 from sandbox.git import IDENTITY, git
+from sandbox.settings import CODE
 
-REPOSITORY = "model_training"
 DEMO_SECONDS = 900.0
 FLOWERS = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2]]
 
@@ -17,8 +17,8 @@ FLOWERS = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2]]
 def run_demo(context: Context) -> int:
     """Push, trace, predict; return the exit code of the trace. Raises SandboxError."""
     with tempfile.TemporaryDirectory() as scratch:
-        commit = _push_change(context, Path(scratch) / REPOSITORY)
-    console.done(f"pushed {commit[:12]} to {REPOSITORY}")
+        commit = _push_change(context, Path(scratch) / CODE)
+    console.done(f"pushed {commit[:12]} to {CODE}")
     receipt = trace.follow(context, commit, DEMO_SECONDS)
     trace.show_receipt(receipt)
     if receipt.state == "passed":
@@ -27,7 +27,7 @@ def run_demo(context: Context) -> int:
 
 
 def _push_change(context: Context, folder: Path) -> str:
-    clone_repository(context, REPOSITORY, folder)
+    clone_repository(context, CODE, folder)
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     with (folder / "DEMO.md").open("a") as file:
         file.write(f"* {moment} a harmless commit of `make demo`\n")

@@ -1,6 +1,7 @@
 """One `up`, `down` or `destroy` at a time."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,11 +10,16 @@ from sandbox.settings import ROOT
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """Hold the clone's lock; the kernel frees it however the command ends. Raises MachineError."""
-    with (ROOT / ".sandbox.lock").open("w") as file:
+def only_one(command: str) -> Iterator[None]:
+    """Hold the clone's lock for a command; the kernel frees it however that ends. Raises MachineError."""
+    with (ROOT / ".sandbox.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise MachineError("Another up, down or destroy is at work here.", "Wait for its end") from error
+            file.seek(0)
+            holder = file.read().strip() or "another command"
+            raise MachineError(f"At work here already: {holder}.", "Wait for its end") from error
+        file.truncate(0)
+        file.write(f"{command} (process {os.getpid()})")
+        file.flush()
         yield

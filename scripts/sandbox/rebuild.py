@@ -13,12 +13,12 @@ from typing import Any
 
 from sandbox import console
 from sandbox.context import Context
+from sandbox.data_versions import data_commit
 from sandbox.errors import LoopError
 from sandbox.git import IDENTITY, git
-from sandbox.run_by_hand import CODE, DATA
+from sandbox.settings import CODE, DATA
 from sandbox.wait import wait_until
 
-DATA_COMMIT = re.compile(r"^data commit: ([0-9a-f]{40})$", re.MULTILINE)  # a line of a data version's tag
 STORED = re.compile(r"env:sha256:([0-9a-f]{64})")
 LONGEST = 1800.0  # seconds of one build, with what is built before it
 ENDED = ("success", "failure", "error")
@@ -29,7 +29,7 @@ def bring_images(context: Context, conf: dict[str, Any]) -> None:
     if commit := conf.get("code_commit"):
         _bring(context, CODE, commit)
     if version := conf.get("data_version"):
-        _bring(context, DATA, _data_commit(context, version))
+        _bring(context, DATA, data_commit(context, version))
 
 
 def is_stored(context: Context, image: str) -> bool:
@@ -101,16 +101,3 @@ def _end_of_build(context: Context, repository: str, commit: str) -> Callable[[]
 def _statuses(context: Context, repository: str, commit: str, name: str) -> list[dict[str, Any]]:
     found = context.statuses.of(repository, commit)
     return [row for row in found[1] if row["context"] == name] if found else []
-
-
-def _data_commit(context: Context, version: str) -> str:
-    """The data commit that a data version was made from, as its tag says it. Raises LoopError."""
-    tag, url = f"refs/tags/DV_{version}", context.endpoints.clone_url(DATA)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        git("init", "--quiet", "--bare", scratch, folder=folder)
-        git("fetch", "--quiet", "--depth=1", url, f"+{tag}:{tag}", folder=folder)
-        found = DATA_COMMIT.search(git("for-each-ref", "--format=%(contents)", tag, folder=folder))
-    if not found:
-        raise LoopError(f"The tag DV_{version} names no data commit.", "Choose another data version")
-    return found[1]

@@ -9,11 +9,14 @@ from typing import Any
 
 from sandbox.completion import PROMOTION, promotion_of
 from sandbox.context import Context
+from sandbox.settings import CODE
 
 DAG = "train_and_serve"
 STAGES = ("push", "ci", "data", "train", "gate", "register", "tag", "promote", "serve", "verify")
 PROMOTED = ("promote", "serve", "verify")  # the stages of a promotion by hand
 ENDED_BY_AIRFLOW = "Airflow ended the run before this stage was done; its log tells whether by a time limit"
+NAMED = {"code": "code_commit", "data version": "data_version"}  # of a plan, in a receipt
+ENDED = ("failed", "success")  # states of a run of Airflow
 FINAL = {"passed", "failed", "rejected", "waiting", "skipped"}
 CI_STATES = {
     "success": "passed",
@@ -88,14 +91,16 @@ class Loop:
 def read_receipt(context: Context, loop: Loop) -> Receipt:
     """Look at statuses and Airflow once. Raises ApiError when a service does not answer."""
     run = context.airflow.run(loop.dag, loop.run_id) if loop.run_id else None
+    plan = _planned(context, run) if run and loop.dag == DAG and not loop.commit else {}
     if run and loop.dag == PROMOTION:
         stages = _run_stages(context, PROMOTION, PROMOTED, run)
     elif loop.part_of:
         stages = _inner(loop)
     else:
-        stages = _push_and_ci(loop)
+        stages = _push_and_ci(loop, run or {}) if loop.commit else _by_hand(loop, plan)
         stages += _loop_stages(context, run) if run else [_without_run(s, stages[1]) for s in STAGES[2:]]
-    return Receipt(loop.ref, loop.run_id, loop.commit, overall_state(stages), _span(stages), stages)
+    commit = loop.commit or plan.get("code_commit", "")
+    return Receipt(loop.ref, loop.run_id, commit, overall_state(stages), _span(stages), stages)
 
 
 def overall_state(stages: list[Stage]) -> str:
@@ -113,27 +118,66 @@ def _inner(loop: Loop) -> list[Stage]:
     return [push, ci, *(Stage(name, "skipped") for name in STAGES[2:])]
 
 
-def _push_and_ci(loop: Loop) -> list[Stage]:
-    rows = [row for row in loop.statuses if row["context"] == "ci"]
-    if not rows:
-        waiting = "pending" if loop.commit else "skipped"
-        reason = "CI has not seen it yet" if loop.commit else f"started by {loop.run_id.split('-')[0]}"
-        return [Stage("push", "passed" if loop.commit else "skipped", detail=reason), Stage("ci", waiting)]
-    first, last = rows[0], rows[-1]
-    state = CI_STATES.get(last["status"], "running" if len(rows) > 1 else "pending")
-    started = first["created_at"]
+def _planned(context: Context, run: dict[str, Any]) -> dict[str, Any]:
+    """The commits and data version that a run settled on; what it was asked for until it has."""
+    settled = context.airflow.said(DAG, run["dag_run_id"], "plan", "return_value")
+    return settled if isinstance(settled, dict) else run.get("conf") or {}
+
+
+def _by_hand(loop: Loop, plan: dict[str, Any]) -> list[Stage]:
+    """Of a run that no push started: why it was, and of which code and data."""
+    detail = f"started by {plan.get('reason') or loop.run_id.split('-')[0]}"
+    known = [f"{word} {plan[key][:12]}" for word, key in NAMED.items() if plan.get(key)]
+    detail += f": {', '.join(known)}" if known else ""
+    return [Stage("push", "skipped", detail=detail), Stage("ci", "skipped")]
+
+
+def _push_and_ci(loop: Loop, run: dict[str, Any]) -> list[Stage]:
+    builds = _builds([row for row in loop.statuses if row["context"] == "ci"])
+    if not builds:
+        return [Stage("push", "passed", detail="CI has not seen it yet"), Stage("ci", "pending")]
+    build = _build_of(builds, run)
+    state = _ci_state(build)
+    started, last = build[0]["created_at"], build[-1]
     seconds = _seconds(started, last["updated_at"] if state in FINAL else "")
+    pushed = f"{loop.repository} {loop.commit[:12]}"
+    if build is not builds[-1]:
+        again = f"built again since ({_ci_state(builds[-1])}), which starts no second run"
+        pushed += f"; {again}" + (f": make run CODE={loop.commit[:12]}" if loop.repository == CODE else "")
     return [
-        Stage("push", "passed", _utc(started), 0.0, "", f"{loop.repository} {loop.commit[:12]}"),
+        Stage("push", "passed", _utc(started), 0.0, "", pushed),
         Stage("ci", state, _utc(started), seconds, last["target_url"] or "", last["description"]),
     ]
+
+
+def _builds(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The statuses of each build of a commit: after a final one, one that is not begins the next build."""
+    builds: list[list[dict[str, Any]]] = []
+    for row in rows:
+        if not builds or (builds[-1][-1]["status"] in CI_STATES and row["status"] not in CI_STATES):
+            builds.append([])
+        builds[-1].append(row)
+    return builds
+
+
+def _build_of(builds: list[list[dict[str, Any]]], run: dict[str, Any]) -> list[dict[str, Any]]:
+    """The build that started a run; the newest where there is none."""
+    began = datetime.fromisoformat(run["run_after"]) if run.get("run_after") else None
+    before = [build for build in builds if began and datetime.fromisoformat(build[0]["created_at"]) <= began]
+    return before[-1] if before else builds[-1]
+
+
+def _ci_state(build: list[dict[str, Any]]) -> str:
+    return CI_STATES.get(build[-1]["status"], "running" if len(build) > 1 else "pending")
 
 
 def _without_run(name: str, ci: Stage) -> Stage:
     if ci.state == "failed":
         return Stage(name, "skipped", detail="ci failed")
     if ci.state in FINAL:
-        return Stage(name, "skipped", detail="this push starts no run")
+        return Stage(
+            name, "skipped", detail="this push starts no run: it is not of main, or its message says so"
+        )
     return Stage(name)
 
 
@@ -150,6 +194,8 @@ def _loop_stages(context: Context, run: dict[str, Any]) -> list[Stage]:
 def _run_stages(context: Context, dag: str, names: tuple[str, ...], run: dict[str, Any]) -> list[Stage]:
     where = (dag, run["dag_run_id"])
     tasks = context.airflow.tasks(*where)
+    if run["state"] in ENDED and any(not task["state"] for task in tasks.values()):
+        run = context.airflow.run(*where) or run  # a task was cleared between the two looks
     stages = [_task_stage(context, where, name, tasks, run["state"]) for name in names]
     if run["state"] == "failed" and "failed" not in [stage.state for stage in stages]:
         unfinished = next((n for n, stage in enumerate(stages) if stage.state != "passed"), -1)
@@ -174,7 +220,7 @@ def _task_stage(
 def _stage_state(task_state: str, said: str, run_state: str) -> str:
     """Airflow's word for the task, made exact by what the task said of itself."""
     state = TASK_STATES.get(task_state, "pending")
-    if state == "pending" and run_state in ("failed", "success"):
+    if state == "pending" and run_state in ENDED:
         return "skipped"
     return said if said and (state == "passed" or said == "failed") else state
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from sandbox.completion import PROMOTION
 from sandbox.context import Context
+from sandbox.data_versions import DATA_REF, data_commit
 from sandbox.errors import LoopError
 from sandbox.git import commits_after, remote_head
 from sandbox.receipt import DAG, Loop
-from sandbox.settings import REPOSITORIES, ROOT
+from sandbox.settings import DATA, REPOSITORIES, ROOT
 
 VERSION = re.compile(r"(?:(?P<name>[\w.-]+)/)?(?P<version>\d{1,6})")  # a model version: 3 or iris/3
 
@@ -20,7 +21,8 @@ def find_loop(context: Context, ref: str) -> Loop:
     """The loop that `ref` names. Raises LoopError if there is none."""
     if not ref:
         return _newest(context)
-    found = _by_run(context, ref) or _by_version(context, ref) or _by_commit(context, ref)
+    looks = (_by_run, _by_version, _by_data_version, _by_commit)
+    found = next((loop for look in looks if (loop := look(context, ref))), None)
     if found and found.commit and not _seen_by_ci(found.statuses):
         return _unbuilt(context, found)
     if not found:
@@ -44,7 +46,7 @@ def _unbuilt(context: Context, loop: Loop) -> Loop:
         return replace(loop, part_of=part_of)
     raise LoopError(
         f"{loop.repository} {loop.commit[:12]} was not built: it is on no branch.",
-        "Trace a commit that was pushed to a branch, or a DV_ tag's data commit (git show names it)",
+        "Trace a commit that was pushed to a branch",
     )
 
 
@@ -99,6 +101,13 @@ def _by_version(context: Context, ref: str) -> Loop | None:
             run = context.airflow.run(DAG, version["tags"]["loop_run_id"])
             return _loop_of_run(context, run, ref) if run else None
     return None
+
+
+def _by_data_version(context: Context, ref: str) -> Loop | None:
+    """The loop of the commit that a tag DV_… names: the tagged commit itself was made by the loop."""
+    if not (ref.startswith("DV_") and DATA_REF.fullmatch(ref) and context.statuses.of(DATA, ref)):
+        return None
+    return _pushed(context, DATA, data_commit(context, ref.removeprefix("DV_")), ref)
 
 
 def _by_commit(context: Context, ref: str) -> Loop | None:

@@ -6,18 +6,14 @@ from typing import Any
 from sandbox import console
 from sandbox.by_hand import next_run_id
 from sandbox.context import Context
+from sandbox.data_versions import find_data_version
 from sandbox.errors import LoopError
-from sandbox.git import git
 from sandbox.model_versions import find_version
 from sandbox.receipt import DAG
 from sandbox.reference import VERSION
-from sandbox.settings import ROOT
+from sandbox.settings import CODE
 
-CODE, DATA = "model_training", "data_preprocessing"
 CODE_REF = re.compile(r"[0-9a-f]{7,40}|CV_[0-9a-f]{12}_DV_[0-9a-f]{12}")
-DATA_REF = re.compile(r"(?:DV_)?([0-9a-f]{12})")
-TAG = "refs/tags/DV_"
-MOST_SHOWN = 10
 NEWEST = {"code_commit": f"the newest green one of {CODE}", "data_version": "made anew from the raw data"}
 
 
@@ -27,7 +23,7 @@ def conf_of_run(context: Context, code: str, data: str, reason: str, promote: bo
     if code:
         conf["code_commit"] = _code_commit(context, code)
     if data:
-        conf["data_version"] = _data_version(context, data)
+        conf["data_version"] = find_data_version(context, data)
     return conf if promote else {**conf, "promote": False}
 
 
@@ -60,19 +56,3 @@ def _code_commit(context: Context, given: str) -> str:
             f"See its build: make trace REF={commit[:12]}. Mend it with a commit, or choose another one",
         )
     return commit
-
-
-def _data_version(context: Context, given: str) -> str:
-    """The data version that 12 hex digits or a tag name; its tag is there."""
-    listed = git("ls-remote", context.endpoints.clone_url(DATA), f"{TAG}*", folder=ROOT).splitlines()
-    known = [line.partition(TAG)[2] for line in listed if not line.endswith("^{}")]
-    match = DATA_REF.fullmatch(given)
-    if match and match[1] in known:
-        return match[1]
-    shown = ", ".join(known[:MOST_SHOWN]) + (
-        f" and {len(known) - MOST_SHOWN} more" if known[MOST_SHOWN:] else ""
-    )
-    raise LoopError(
-        f"{DATA} has no data version {given!r} (no tag DV_<12 hex digits> of it).",
-        f"Data versions: {shown or 'none yet'}",
-    )

@@ -25,7 +25,8 @@ from sandbox.errors import SettingsError
 ROOT = Path(__file__).resolve().parents[2]
 ORGANISATION = "mlops"
 # The order of the first pushes; the last one starts the first run.
-REPOSITORIES = ("data_preprocessing", "airflow_dags", "model_training")
+CODE, DATA = "model_training", "data_preprocessing"
+REPOSITORIES = (DATA, "airflow_dags", CODE)
 DEPLOYED = "deployed"  # tag of airflow_dags that Airflow follows; CI moves it to each green commit of main
 GENERATORS = {
     "__generate__": lambda: "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(32)),

@@ -8,7 +8,7 @@ from sandbox.git import remote_head
 from sandbox.locking import only_one
 from sandbox.preflight import check_tools, move_taken_ports
 from sandbox.receipt import Receipt
-from sandbox.settings import ROOT, create_env_file, load_settings
+from sandbox.settings import CODE, ROOT, create_env_file, load_settings
 from sandbox.status import describe, show_status
 from sandbox.steps import STEPS
 from sandbox.wait import stopwatch, wait_until
@@ -19,7 +19,7 @@ FIRST_LOOP_SECONDS = 900.0
 
 def bring_up() -> Context:
     """A running sandbox that serves a model. Raises SandboxError with the next step."""
-    with only_one():
+    with only_one("up"):
         return _bring_up(prepare())
 
 
@@ -82,7 +82,7 @@ def run_first_loop(context: Context) -> None:
     """Wait until the first model is served, where none is yet. Raises LoopError if the loop fails."""
     if context.prediction_api.model():
         return
-    commit = remote_head(context.endpoints.clone_url("model_training"), "main", ROOT)
+    commit = remote_head(context.endpoints.clone_url(CODE), "main", ROOT)
     console.step("first loop: push → ci → data → train → gate → register → tag → promote → serve → verify")
     receipt = trace.follow(context, commit, FIRST_LOOP_SECONDS)
     console.show(trace.receipt_table(receipt), console.err)

@@ -11,6 +11,7 @@ from sandbox.reference import find_loop
 from sandbox.wait import Deadline, patiently, pause
 
 EXIT_CODES = {"passed": 0, "skipped": 0, "failed": 1, "rejected": 1, "waiting": 3}
+INVALID = "Validation:"  # how data_preprocessing begins what it says of raw data that break a rule
 LOOK_EVERY = 1.0  # seconds
 
 
@@ -23,7 +24,7 @@ def follow(context: Context, ref: str, seconds: float) -> Receipt:
     """The receipt once the loop has ended, shown live until then. Raises LoopError after `seconds`."""
     deadline = Deadline(seconds)
     receipt = _patiently(context, ref)
-    fixed = ref or receipt.git_sha or receipt.run_id  # the newest as of now, also when a newer one comes
+    fixed = ref or receipt.run_id  # the newest as of now, also when a newer one comes
     said: set[str] = set()
     with console.live() as view:
         while not receipt.final:
@@ -39,8 +40,20 @@ def follow(context: Context, ref: str, seconds: float) -> Receipt:
 
 
 def _patiently(context: Context, ref: str) -> Receipt:
-    """The receipt, also where a service is just starting again."""
-    return patiently(lambda: trace(context, ref), ServiceError)
+    """The receipt, also where a service is just starting again. Raises LoopError where none runs."""
+    return patiently(lambda: _trace_while_up(context, ref), ServiceError)
+
+
+def _trace_while_up(context: Context, ref: str) -> Receipt:
+    try:
+        return trace(context, ref)
+    except ServiceError as error:
+        if any(service.running for service in context.driver.services()):
+            raise
+        again = f"make up, then: make trace REF={ref}" if ref else "make up, then: make trace"
+        raise LoopError(
+            "The sandbox is stopped; its loops go on where they were.", f"Run: {again}"
+        ) from error
 
 
 def exit_code(receipt: Receipt) -> int:
@@ -71,6 +84,8 @@ def show_receipt(receipt: Receipt) -> None:
     for stage in receipt.stages:
         if stage.url and stage.state in ("failed", "rejected", "running", "waiting"):
             console.say(f"{stage.name}: {stage.url}")
+    if any(stage.name == "data" and stage.detail.startswith(INVALID) for stage in receipt.stages):
+        console.say("Every loop reads these raw data. Mend them, then: make data-push FILE=<the mended file>")
     if receipt.state == "waiting":
         console.say(f"Serve it: make promote VERSION={registered_version(receipt)}")
 

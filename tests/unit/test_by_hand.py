@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sandbox import by_hand, run_by_hand
+from sandbox import by_hand, data_versions, run_by_hand
 from sandbox.errors import LoopError
 
 CODE, OLD, RED = "c" * 40, "0" * 40, "e" * 40
@@ -67,7 +67,7 @@ def context(monkeypatch):
     listed = "\n".join(
         f"{'a' * 40}\trefs/tags/DV_{name}{peeled}" for name in (NEW_DATA, OLD_DATA) for peeled in ("", "^{}")
     )
-    monkeypatch.setattr(run_by_hand, "git", lambda *_, folder: listed)  # noqa: ARG005
+    monkeypatch.setattr(data_versions, "git", lambda *_, folder: listed)  # noqa: ARG005
     versions = {"1": {"version": "1", "name": "iris", "tags": {"code_commit": OLD}}}
     return SimpleNamespace(
         statuses=FakeStatuses(),

@@ -39,9 +39,13 @@ def receipt(airflow, *ci):
         }
         for s in ci
     )
-    outside = SimpleNamespace(airflow=SimpleNamespace(outside="http://airflow"))
     loop = Loop("abc", "push-model_training-abc", "model_training", "abc" * 10, rows)
-    return read_receipt(SimpleNamespace(airflow=airflow, endpoints=outside), loop)
+    return read_receipt(context_of(airflow), loop)
+
+
+def context_of(airflow):
+    outside = SimpleNamespace(airflow=SimpleNamespace(outside="http://airflow"))
+    return SimpleNamespace(airflow=airflow, endpoints=outside)
 
 
 def task(state, start="2026-05-01T10:00:30Z", end="2026-05-01T10:00:34Z"):
@@ -128,6 +132,24 @@ def test_a_task_that_said_failed_is_not_hidden_by_a_skip():
     assert (read.stages[3].state, read.stages[3].detail) == ("failed", "took too long")
 
 
+def test_a_task_cleared_between_two_looks_is_pending_not_skipped():
+    """Airflow answers a clear before it commits it, so a run may still be called done for a moment."""
+    tasks = {name: task("success") for name in ("plan", *STAGES[2:7])}
+    airflow = FakeAirflow("success", tasks | {name: task(None) for name in STAGES[7:]})
+    seen = ["success", "queued"]
+    airflow.run = lambda _dag, run_id: {"dag_run_id": run_id, "state": seen.pop(0)}
+    read = receipt(airflow, "pending", "success")
+    assert [states(read)[name] for name in STAGES[7:]] == ["pending"] * 3
+    assert not read.final
+
+
+def test_a_plan_that_waits_shows_as_data_and_says_for_what():
+    outcomes = {"plan": {"state": "running", "detail": "waits for the build of model_training abc"}}
+    tasks = {"plan": task("running", end=None), "data": task(None)}
+    read = receipt(FakeAirflow("running", tasks, outcomes), "success")
+    assert (read.stages[2].state, read.stages[2].detail) == ("running", outcomes["plan"]["detail"])
+
+
 class WaitingAirflow(FakeAirflow):
     """A loop that waits for a promotion of iris 4, and the promotion by hand."""
 
@@ -203,3 +225,49 @@ def test_a_receipt_that_waits_says_the_command_that_serves(capsys):
     stages = [Stage("register", "passed", detail="iris version 3"), Stage("promote", "waiting")]
     show_receipt(Receipt("manual-1", "manual-1", "", "waiting", 21.0, stages))
     assert capsys.readouterr().out.endswith("make promote VERSION=3\n")
+
+
+def row(status, moment, number):
+    return {
+        "context": "ci",
+        "status": status,
+        "description": f"build {number} {status}",
+        "created_at": moment,
+        "updated_at": moment,
+        "target_url": f"b/{number}",
+    }
+
+
+FIRST_BUILD = (row("pending", PUSHED, 1), row("pending", PUSHED, 1), row("success", ENDED, 1))
+LATER, LATEST = "2026-05-01T10:13:00Z", "2026-05-01T10:14:00Z"
+
+
+@pytest.mark.parametrize(
+    ("second", "state"),
+    [
+        ((row("pending", LATER, 2),), "pending"),
+        ((row("pending", LATER, 2), row("failure", LATEST, 2)), "failed"),
+    ],
+)
+def test_a_commit_built_again_shows_the_build_that_started_its_run_and_says_of_the_other(second, state):
+    loop = Loop("abc", "push-1", "model_training", "a" * 40, (*FIRST_BUILD, *second))
+    airflow = FakeAirflow("success", {"train": task("success")})
+    airflow.run = lambda *_: {"dag_run_id": "push-1", "state": "success", "run_after": ENDED}
+    push, ci = read_receipt(context_of(airflow), loop).stages[:2]
+    again = f"built again since ({state}), which starts no second run: make run CODE=aaaaaaaaaaaa"
+    assert push.detail == f"model_training aaaaaaaaaaaa; {again}"
+    assert (ci.state, ci.url, ci.seconds) == ("passed", "b/1", 21.0)
+
+
+def test_a_commit_built_again_without_a_run_shows_the_newest_build():
+    loop = Loop("abc", "push-1", "model_training", "a" * 40, (*FIRST_BUILD, row("failure", LATEST, 2)))
+    push, ci = read_receipt(context_of(FakeAirflow()), loop).stages[:2]
+    assert "again" not in push.detail
+    assert (ci.state, ci.url) == ("failed", "b/2")
+
+
+def test_a_run_by_hand_names_its_reason_code_and_data():
+    plan = {"reason": "data-push", "code_commit": "c" * 40, "data_version": ""}
+    airflow = FakeAirflow("running", {"plan": task("success")}, {"plan": plan})
+    read = read_receipt(context_of(airflow), Loop("manual-1", "manual-1"))
+    assert (read.git_sha, read.stages[0].detail) == ("c" * 40, "started by data-push: code cccccccccccc")

@@ -95,9 +95,22 @@ def test_a_later_scheduled_run_is_the_newest(context):
     assert reference.find_loop(context, "").run_id == "schedule-2026-05-02"
 
 
+def test_a_data_version_names_the_commit_it_was_made_from(context, tmp_path, monkeypatch):
+    tag = "DV_0123456789ab"
+    git("init", "--quiet", "--initial-branch=main", folder=tmp_path)
+    git("commit", "--quiet", "--allow-empty", "--message", "made by the loop", folder=tmp_path, env=IDENTITY)
+    git("tag", "--annotate", "-m", f"Data\n\ndata commit: {DATA}", tag, folder=tmp_path, env=IDENTITY)
+    made = git("rev-parse", "HEAD", folder=tmp_path)
+    context.endpoints.clone_url = lambda _: tmp_path.as_uri()
+    of = FakeStatuses.of
+    monkeypatch.setattr(FakeStatuses, "of", lambda self, *at: (made, []) if at[1] == tag else of(self, *at))
+    assert reference.find_loop(context, tag).commit == DATA
+
+
 def test_a_ref_that_nobody_knows_is_an_expected_failure(context):
-    with pytest.raises(LoopError):
-        reference.find_loop(context, "nothing")
+    for ref in ("nothing", "DV_0123456789ab"):
+        with pytest.raises(LoopError, match="Nothing here is called"):
+            reference.find_loop(context, ref)
 
 
 @pytest.fixture

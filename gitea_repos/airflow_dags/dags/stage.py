@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -88,7 +89,8 @@ class Recorded(BaseOperator):
             raise AirflowTaskTerminated("ended by Airflow before it was done")
 
     def _perform(self, context: Mapping[str, Any]) -> Outcome:
-        run, ti = read_run(context), context["ti"]
+        ti = context["ti"]
+        run = replace(read_run(context), say=partial(waiting, ti))
         announce(run, self._known(ti), self.task_id, "running", "")
         results = {task: ti.xcom_pull(task_ids=task) for task in self.needs}
         if self.chronicle:
@@ -144,6 +146,12 @@ class Stage(Recorded):
     def perform(self, run: Run, results: dict[str, Any]) -> Outcome:
         """Call the function."""
         return self.function(run, **results)
+
+
+def waiting(ti: Any, text: str) -> None:
+    """Record what a task that still runs waits for."""
+    log.info("running: %s", text)
+    ti.xcom_push(key="outcome", value={"state": "running", "detail": text, "url": ""})
 
 
 def known(ti: Any) -> dict[str, Any]:

@@ -106,7 +106,9 @@ def _wait_for_build(run: Run, statuses: Statuses, repository: str, commit: str) 
     """
     waits, every = run.limits.waits, max(run.limits.waits.every, 1.0)
     wait.until(lambda: _state(statuses.of(repository, commit)), min(HOOK_SECONDS, waits.ci), every)
-    wait.until(lambda: _state(statuses.of(repository, commit)) != "pending", waits.ci, every)
+    if _state(statuses.of(repository, commit)) == "pending":
+        run.say(f"waits for the build of {repository} {commit[:12]}")
+        wait.until(lambda: _state(statuses.of(repository, commit)) != "pending", waits.ci, every)
 
 
 def _state(found: dict[str, Status]) -> str:

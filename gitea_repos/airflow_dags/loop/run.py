@@ -1,12 +1,16 @@
 """The run a stage belongs to, and what a stage says when it ends."""
 
+import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from loop.errors import Failure
 from loop.limits import Limits
 from loop.settings import Settings
+
+log = logging.getLogger(__name__)
 
 LOOP = "train_and_serve"  # the DAG of the whole loop
 STATES = ("passed", "failed", "rejected", "waiting", "skipped")
@@ -26,7 +30,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the loop: its key, what was asked for, where things are and what the limits are."""
+    """One run of the loop: its key, what was asked for, where things are and what the limits are.
+
+    `say` tells people what a stage that still runs is waiting for.
+    """
 
     dag_id: str
     run_id: str
@@ -35,6 +42,7 @@ class Run:
     settings: Settings
     limits: Limits
     try_number: int = 1
+    say: Callable[[str], None] = log.info
 
     @property
     def reason(self) -> str:

@@ -140,6 +140,21 @@ def execute(made: Any, context: dict[str, Any]) -> Any:
     return type(made).execute.__wrapped__(made, context)
 
 
+def test_what_a_stage_waits_for_is_said_while_it_runs(context: dict[str, Any]) -> None:
+    seen = []
+
+    def function(run: Run) -> Outcome:
+        run.say("waits for a build")
+        seen.append(context["ti"].pushed["outcome"])
+        return Outcome("passed", "done")
+
+    with DAG("train_and_serve"):
+        made = Stage(task_id="plan", function=function)
+    execute(made, context)
+    assert seen == [{"state": "running", "detail": "waits for a build", "url": ""}]
+    assert context["ti"].pushed["outcome"]["detail"] == "done"
+
+
 def test_a_passed_stage_gives_its_values_and_tells_the_commit(context: dict[str, Any], statuses: Any) -> None:
     assert execute(stage(Outcome("passed", "0.93", {"a": 1})), context) == {"a": 1}
     outcome = context["ti"].pushed["outcome"]

@@ -51,8 +51,10 @@ def test_a_build_that_still_runs_is_waited_for(
     statuses.set(head, "ci", "pending")
     done = threading.Timer(0.3, statuses.set, (head, "ci", "success"))
     done.start()
-    patient = replace(run, limits=replace(run.limits, waits=replace(run.limits.waits, ci=5)))
+    said: list[str] = []
+    patient = replace(run, limits=replace(run.limits, waits=replace(run.limits.waits, ci=5)), say=said.append)
     assert plan(patient).values["code_commit"] == head
+    assert said == [f"waits for the build of model_training {head[:12]}"]
     done.join()
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from sandbox.context import Context
 from sandbox.git import IDENTITY, git, remote_head
-from sandbox.settings import DEPLOYED, REPOSITORIES, ROOT
+from sandbox.settings import CODE, DEPLOYED, REPOSITORIES, ROOT
 
 DATE = "2026-01-01T00:00:00+0000"  # fixed, so that equal content is an equal commit on every machine
-STARTS_THE_FIRST_RUN = "model_training"
+STARTS_THE_FIRST_RUN = CODE
 DAGS = "airflow_dags"
 MESSAGE = "Start of {name}\n"
 MARK = "\nStarts-Run: no\n"  # read by `ci deliver`; one first run, not three
