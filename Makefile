@@ -88,6 +88,10 @@ bench-loop: $(SANDBOX) ## Push to served beside the same by hand, on a sandbox o
 bench-retention: $(SANDBOX) ## A hundred loops with low limits: what of disk and time grows (an hour)
 	@BENCH_SETTINGS="$$(cat benchmarks/low_limits.env)" benchmarks/own_sandbox.sh hundred_loops.py
 
+.PHONY: bench-serving
+bench-serving: $(SANDBOX) ## The prediction API beside mlflow models serve; needs wrk (six minutes)
+	@PYTHONPATH=services/prediction-api/tests:gitea_repos/model_training "$$(scripts/environment.sh prediction-api)/bin/python" -W ignore benchmarks/serving.py
+
 .PHONY: lint
 lint: $(SANDBOX) ## Style and types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy

@@ -19,6 +19,7 @@ PAGES = [
     "docs/doctor.md",
     "docs/architecture.md",
     "docs/decisions.md",
+    "docs/performance.md",
 ]
 
 

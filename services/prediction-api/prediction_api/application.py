@@ -7,17 +7,19 @@ import warnings
 from flask import Flask
 
 from prediction_api import logs, routes
+from prediction_api.fast_path import FastPath
 from prediction_api.observation import Observation
 from prediction_api.service import Service
 from prediction_api.settings import Settings
 
 
-def create_app(service: Service) -> Flask:
-    """The Flask application over a service, observed from the outermost layer on."""
+def create_app(service: Service, fast: bool = True) -> Flask:
+    """The Flask application over a service, observed from the outermost layer on; `fast` is off in tests."""
     app = Flask("prediction_api", static_folder=None)
     app.extensions["prediction_api"] = service
     routes.register(app)
-    app.wsgi_app = Observation(app.wsgi_app, service.serving, service.metrics, service.settings.max_bytes)
+    inner = FastPath(app.wsgi_app, service) if fast else app.wsgi_app
+    app.wsgi_app = Observation(inner, service.serving, service.metrics, service.settings.max_bytes)
     return app
 
 

@@ -11,20 +11,12 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-
-from prediction_api import logs
 from prediction_api.errors import StartError
+from prediction_api.server import make_server
 from prediction_api.settings import Settings
 
 #: Seconds that the workers of a killed instance get to notice and leave.
 LOCK_SECONDS = 5.0
-#: Seconds a worker gets to finish its requests.
-STOP_SECONDS = 10
-#: Requests one worker holds at once. With one, a client that sends its body slowly stops the worker; four
-#: cost no measurable throughput.
-BLOCKING_THREADS = 4
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,18 +87,11 @@ def _serve(settings: Settings) -> None:
     if multiprocessing.get_start_method() == "fork":
         # Loaded once here, the libraries are shared memory of all workers.
         import prediction_api.application  # noqa: F401
-    server = Granian(
+    server = make_server(
         "prediction_api.application:build",
+        settings.host,
+        settings.port,
+        settings.workers,
         factory=True,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        workers=settings.workers,
-        blocking_threads=BLOCKING_THREADS,
-        websockets=False,
-        respawn_failed_workers=True,
-        workers_kill_timeout=STOP_SECONDS,
-        log_dictconfig=logs.library_logging(),
     )
     server.serve()

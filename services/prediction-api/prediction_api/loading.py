@@ -16,6 +16,7 @@ from prediction_api.errors import Refusal
 from prediction_api.identity import Identity
 from prediction_api.model import Model, predict_body
 from prediction_api.problems import Problem
+from prediction_api.proof import with_shortcut
 from prediction_api.signature import read_signature
 
 #: So many rows of the input example are predicted before a model serves.
@@ -39,7 +40,8 @@ def load(folder: Path, identity: Identity) -> Model:
     )
     example = _example(folder, description)
     expected = _smoke(model, example)
-    return _quickened(model, example, expected)
+    quick = with_shortcut(model, example)
+    return quick if quick.shortcut else _with_arrays(model, example, expected)
 
 
 def _describe(folder: Path) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def _smoke(model: Model, example: list[dict[str, Any]] | None) -> list[Any]:
     return predictions
 
 
-def _quickened(model: Model, example: list[dict[str, Any]] | None, expected: list[Any]) -> Model:
+def _with_arrays(model: Model, example: list[dict[str, Any]] | None, expected: list[Any]) -> Model:
     """The model taking arrays, where it shows on its example that it predicts the same from them.
 
     scikit-learn spends most of a one-row prediction on the names and dtypes of a DataFrame. The order of the

@@ -8,6 +8,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
+_ENCODER = json.JSONEncoder(default=str)
+
 
 def now() -> str:
     """The time in UTC, ISO 8601 with milliseconds."""
@@ -16,7 +18,7 @@ def now() -> str:
 
 def write(level: str, event: str, **fields: Any) -> None:
     """Write one line; a closed standard output never fails the caller."""
-    line = json.dumps({"ts": now(), "level": level, "event": event, **fields}, default=str) + "\n"
+    line = _ENCODER.encode({"ts": now(), "level": level, "event": event, **fields}) + "\n"
     # One write of one line, so that the lines of several workers do not mix.
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.write(line)
@@ -37,7 +39,7 @@ class JsonFormatter(logging.Formatter):
         line["message"] = record.getMessage()
         if record.exc_info and record.exc_info[1]:
             line["trace"] = trace(record.exc_info[1])
-        return json.dumps(line, default=str)
+        return _ENCODER.encode(line)
 
 
 def library_logging() -> dict[str, Any]:

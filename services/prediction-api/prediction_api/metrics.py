@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,10 @@ class Metrics:
         self.loaded = collectors["prediction_api_model_loaded_timestamp_seconds"]
         self.swaps = collectors["prediction_api_swaps_total"]
         self.registry_errors = collectors["prediction_api_registry_errors_total"]
+        # `labels` takes a lock and makes strings; what every request counts is looked up here.
+        self.requests_of = cache(self.requests.labels)
+        self.seconds_of = cache(self.seconds.labels)
+        self.predictions_of = cache(self.predictions.labels)
 
     def render(self) -> bytes:
         """What Prometheus reads: the sum over all workers where there are several."""

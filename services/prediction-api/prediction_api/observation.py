@@ -3,9 +3,7 @@
 It is WSGI, not Flask, so that whatever answers a request below it is seen the same way.
 """
 
-import re
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,35 +11,11 @@ from prediction_api import logs
 from prediction_api.body import read_body
 from prediction_api.identity import model_headers
 from prediction_api.metrics import Metrics
-from prediction_api.model import Model
 from prediction_api.problems import MEDIA_TYPE, Problem, document
+from prediction_api.record import RECORD, Headers, Record
 from prediction_api.serving import Serving
 
-RECORD = "prediction_api.record"
-ROUTES = frozenset({"/predict", "/health", "/ready", "/model", "/metrics"})
-SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-
-Headers = list[tuple[str, str]]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
-
-class Record:
-    """One request as it is answered: what the layers below need, and what the log line says."""
-
-    __slots__ = ("body", "headers", "method", "model", "request_id", "route", "rows", "started", "status")
-
-    def __init__(self, environ: dict[str, Any], model: Model | None) -> None:
-        self.started = time.perf_counter()
-        path = environ.get("PATH_INFO", "")
-        self.route = path if path in ROUTES else "other"
-        self.method = environ["REQUEST_METHOD"][:16]
-        self.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        #: The model this request is answered with; taken once.
-        self.model = model
-        self.body = b""
-        self.rows = 0
-        self.status = 500
-        self.headers: Headers = []
 
 
 class Observation:
@@ -88,8 +62,8 @@ class Observation:
 
     def _report(self, record: Record) -> None:
         seconds = time.perf_counter() - record.started
-        self._metrics.requests.labels(record.route, record.status).inc()
-        self._metrics.seconds.labels(record.route).observe(seconds)
+        self._metrics.requests_of(record.route, record.status).inc()
+        self._metrics.seconds_of(record.route).observe(seconds)
         identity = record.model.identity if record.model else None
         logs.write(
             "error" if record.status == 500 else "info",
@@ -110,8 +84,3 @@ def _labelled(record: Record) -> Headers:
     if record.route == "/predict":
         headers += record.model.headers if record.model else model_headers()
     return headers
-
-
-def _request_id(given: str) -> str:
-    """The client's id if it is short and plain, for it goes into headers and logs; else a new one."""
-    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex

@@ -1,17 +1,16 @@
 """The routes. Flask finds the function and the function asks the plain modules."""
 
-import math
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from prediction_api import logs, metrics, problems
-from prediction_api.body import check_media_type
+from prediction_api import metrics, problems
+from prediction_api.answers import Answer, answer_predict, answer_problem, answer_unexpected, served
 from prediction_api.loading import servable
-from prediction_api.model import Model, predict_body
-from prediction_api.observation import RECORD, Record
+from prediction_api.model import Model
 from prediction_api.problems import Problem
+from prediction_api.record import RECORD, Record
 from prediction_api.service import Service
 
 blueprint = Blueprint("api", __name__)
@@ -22,13 +21,7 @@ ALL_ROUTES = "The routes are /predict, /health, /ready, /model and /metrics."
 @blueprint.post("/predict")
 def predict() -> Response:
     """Predict the instances in the body."""
-    record, service = _record(), _service()
-    check_media_type(request.headers.get("Content-Type", ""))
-    model = _model(record)
-    predictions, body = predict_body(model, record.body, service.settings.max_rows)
-    record.rows = len(predictions)
-    service.count(model, predictions)
-    return Response(body, mimetype="application/json")
+    return _response(answer_predict(_record(), request.environ.get("CONTENT_TYPE", ""), _service()))
 
 
 @blueprint.get("/health")
@@ -40,7 +33,7 @@ def health() -> Response:
 @blueprint.get("/ready")
 def ready() -> Response:
     """Say that a model serves."""
-    identity = _model(_record()).identity
+    identity = served(_record(), _service()).identity
     return jsonify(status="ready", name=identity.name, version=identity.version)
 
 
@@ -49,11 +42,11 @@ def model() -> Response:
     """Describe what serves and what could."""
     serving, about = _service().serving, _about()
     try:
-        served = _model(_record())
+        described = _describe(served(_record(), _service()))
     except Problem as problem:
         problem.members |= about
         raise
-    return jsonify(_describe(served) | {"source": serving.source} | about)
+    return jsonify(described | {"source": serving.source} | about)
 
 
 @blueprint.get("/metrics")
@@ -70,11 +63,11 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_unexpected)
 
 
-def _describe(served: Model) -> dict[str, Any]:
-    identity = served.identity.as_dict()
+def _describe(model: Model) -> dict[str, Any]:
+    identity = model.identity.as_dict()
     return {name: identity[name] for name in ("name", "version", "git_sha", "data_version", "run_id")} | {
-        "loaded_at": served.loaded_at,
-        "signature": served.signature.describe(),
+        "loaded_at": model.loaded_at,
+        "signature": model.signature.describe(),
     }
 
 
@@ -87,19 +80,8 @@ def _about() -> dict[str, Any]:
     }
 
 
-def _model(record: Record) -> Model:
-    if record.model is None:
-        service = _service()
-        seconds = str(math.ceil(service.settings.poll_seconds))
-        empty = "MLflow has no champion that could be served; see last_refusal of /model."
-        detail = service.serving.away or empty
-        raise Problem("no-model", detail, headers=(("Retry-After", seconds),))
-    return record.model
-
-
 def _answer_problem(problem: Problem) -> Response:
-    body = problems.document(problem, _record().request_id)
-    return Response(body, problem.status, list(problem.headers), content_type=problems.MEDIA_TYPE)
+    return _response(answer_problem(problem, _record()))
 
 
 def _answer_http(error: HTTPException) -> Response:
@@ -114,10 +96,11 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
-    record = _record()
-    message = f"{type(error).__name__}: {error}"
-    logs.write("error", "unexpected", request_id=record.request_id, message=message, trace=logs.trace(error))
-    return _answer_problem(Problem("unexpected", "The log has a line with this request_id that says more."))
+    return _response(answer_unexpected(error, _record()))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, answer.all_headers)
 
 
 def _record() -> Record:

@@ -35,4 +35,4 @@ class Service:
         self.metrics.rows.inc(len(predictions))
         name, version = model.labels[:2]
         for label, times in model.count(predictions).items():
-            self.metrics.predictions.labels(name, version, label).inc(times)
+            self.metrics.predictions_of(name, version, label).inc(times)

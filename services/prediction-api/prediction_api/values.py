@@ -51,6 +51,10 @@ def _whole(bits: int) -> Callable[[Any], int]:
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
     def convert(value: Any) -> int:
+        # orjson gives a whole number below -2**63 as a float, and the nearest float may be in the range:
+        # -2**63, which is taken only where it is spelled as a whole number.
+        if type(value) is float and abs(value) >= 2.0**63:
+            raise BrokenRule("range", f"a whole number that fits {bits} bits")
         if type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int:

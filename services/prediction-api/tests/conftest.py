@@ -76,6 +76,7 @@ def service(settings: Settings) -> Service:
     return Service(settings)
 
 
-@pytest.fixture
-def client(service: Service) -> Any:
-    return create_app(service).test_client()
+@pytest.fixture(params=["fast path", "Flask"])
+def client(service: Service, request: pytest.FixtureRequest) -> Any:
+    """Every test of the routes is of both ways to an answer."""
+    return create_app(service, fast=request.param == "fast path").test_client()

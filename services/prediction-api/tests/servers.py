@@ -17,7 +17,7 @@ import pytest
 import requests
 
 IRIS = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
-DEADLINE = 30.0
+DEADLINE = 90.0
 
 
 def wait_until(what: str, ask: Callable[[], Any], seconds: float = DEADLINE) -> Any:
@@ -90,10 +90,14 @@ class Mlflow(Process):
         ]
         argv = [sys.executable, "-m", "mlflow", *options.split(), *store]
         super().__init__(argv, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, folder / "mlflow.log")
-        self.wait()
+        try:
+            self.wait()
+        except BaseException:
+            self.kill()  # nobody else knows of it yet
+            raise
 
     def wait(self) -> None:
-        wait_until("MLflow is healthy", lambda: requests.get(f"{self.url}/health", timeout=5).ok, 60)
+        wait_until("MLflow is healthy", lambda: requests.get(f"{self.url}/health", timeout=5).ok, 180)
 
     def register(self, name: str, trained: models.Trained) -> str:
         """Log and register a model as the loop does; returns the version."""

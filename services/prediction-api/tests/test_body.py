@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import models
+import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from prediction_api.model import Model, predict_body
 from prediction_api.problems import Problem
@@ -108,6 +111,9 @@ MIXED_REFUSED = {
     "a fraction for a long": ({"visits": 1.5}, "integer", "visits"),
     "a boolean for a long": ({"visits": True}, "integer", "visits"),
     "a long of 65 bits": ({"visits": 2**63}, "range", "visits"),
+    "a negative long of 65 bits": ({"visits": -(2**63) - 1}, "range", "visits"),
+    "a long of 65 bits as a float": ({"visits": -(2.0**63)}, "range", "visits"),
+    "a long of 1000 bits": ({"visits": 2**1000}, "range", "visits"),
     "null for a required long": ({"visits": None}, "required", "visits"),
     "a number for a string": ({"chest": 1}, "string", "chest"),
     "half a surrogate": ({"chest": "\ud800"}, "unicode", "chest"),
@@ -118,7 +124,15 @@ MIXED_REFUSED = {
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"age": None}, {"chest": None}, {"visits": 2.0}, {"age": 2**53}, {"age": None, "chest": None}],
+    [
+        {},
+        {"age": None},
+        {"chest": None},
+        {"visits": 2.0},
+        {"visits": -(2**63)},
+        {"age": 2**53},
+        {"age": None, "chest": None},
+    ],
 )
 def test_missing_values_and_whole_floats_are_taken_where_the_signature_says_so(
     mixed_model: Model, change: dict[str, Any]
@@ -151,6 +165,16 @@ def test_number_labels_stay_numbers(load_trained: Callable[[models.Trained], Mod
     assert answer == b'{"predictions": [1, 0]}'
 
 
-def test_arrays_are_used_for_numbers_only(iris_model: Model, mixed_model: Model) -> None:
-    assert iris_model.takes_arrays
-    assert not mixed_model.takes_arrays
+def test_a_shortcut_is_for_numbers_only(iris_model: Model, mixed_model: Model) -> None:
+    assert (bool(iris_model.shortcut), iris_model.takes_arrays) == (True, False)
+    assert (bool(mixed_model.shortcut), mixed_model.takes_arrays) == (False, False)
+
+
+def test_numbers_without_a_shortcut_are_handed_on_as_an_array(
+    load_trained: Callable[[models.Trained], Model],
+) -> None:
+    inputs, labels = models.iris()
+    estimator = LinearRegression().fit(inputs, pd.factorize(labels)[0])
+    model = load_trained(models.Trained(estimator, inputs))
+    assert (bool(model.shortcut), model.takes_arrays) == (False, True)
+    assert model.predict([GOOD]) == replace(model, takes_arrays=False).predict([GOOD])

@@ -50,6 +50,7 @@ def test_a_model_without_signature_is_refused(save: Save) -> None:
 
 def test_a_model_without_example_proves_itself_on_a_neutral_row(save: Save) -> None:
     model = load(save(models.logistic(example=False)), ONE)
+    assert model.shortcut is None
     assert not model.takes_arrays
 
 

@@ -122,7 +122,7 @@ def test_a_large_body_is_refused_and_the_connection_closed(client: Any) -> None:
 def test_a_failure_nobody_foresaw_is_a_problem_without_its_traceback(
     client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("prediction_api.routes.predict_body", lambda *_: 1 / 0)
+    monkeypatch.setattr("prediction_api.answers.predict_body", lambda *_: 1 / 0)
     document = problem(client.post("/predict", json=ROW), 500)
     assert "division" not in json.dumps(document)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -1,0 +1,39 @@
+"""One request while it is answered."""
+
+import os
+import re
+import time
+from typing import Any
+
+from prediction_api.model import Model
+
+#: Where the layers find the record of a request in its WSGI environment.
+RECORD = "prediction_api.record"
+ROUTES = frozenset({"/predict", "/health", "/ready", "/model", "/metrics"})
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+Headers = list[tuple[str, str]]
+
+
+class Record:
+    """One request as it is answered: what the layers below need, and what the log line says."""
+
+    __slots__ = ("body", "headers", "method", "model", "request_id", "route", "rows", "started", "status")
+
+    def __init__(self, environ: dict[str, Any], model: Model | None) -> None:
+        self.started = time.perf_counter()
+        path = environ.get("PATH_INFO", "")
+        self.route = path if path in ROUTES else "other"
+        self.method = environ["REQUEST_METHOD"][:16]
+        self.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        #: The model this request is answered with; taken once.
+        self.model = model
+        self.body = b""
+        self.rows = 0
+        self.status = 500
+        self.headers: Headers = []
+
+
+def _request_id(given: str) -> str:
+    """The client's id if it is short and plain, for it goes into headers and logs; else a new one."""
+    return given if SANE_ID.fullmatch(given) else os.urandom(16).hex()
