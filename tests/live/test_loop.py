@@ -141,7 +141,7 @@ def test_a_failing_test_stops_in_ci_and_the_old_model_serves(sandbox, clone):
     receipt = sandbox.trace(work.push("Break a test"))
     assert receipt["state"] == "failed"
     assert states(receipt)["ci"] == "failed"
-    assert "test" in detail(receipt, "ci")
+    assert "tests.test_broken.test_broken" in detail(receipt, "ci")
     assert states(receipt)["train"] == "skipped"
     assert served_version(sandbox) == before
     (work.folder / "tests" / "test_broken.py").unlink()

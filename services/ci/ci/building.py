@@ -18,6 +18,7 @@ from ci.masks import secrets_of
 from ci.needs import Needs
 from ci.pipeline import Pipeline, Stage
 from ci.process import Runner, started_at
+from ci.reports import failed_tests
 from ci.repositories import Repositories
 from ci.retention import Shelf, tidy
 from ci.settings import ServerSettings, read_env_file
@@ -171,11 +172,13 @@ class Run:
         self.log.say(f"[{stage.name}]")
         self.builder.store.mark_stage(self.build, position, "running")
         self.builder.post(self.build, "pending", f"stage {stage.name}")
+        began = time.time()
         try:
             self._steps(stage)
         except StepFailed as error:
             self.builder.store.mark_stage(self.build, position, "failed")
-            raise type(error)(f"stage {stage.name}: {error}") from error
+            tests = failed_tests(self.execution.folder, stage, began)
+            raise type(error)(f"stage {stage.name}: {error}{tests}") from error
         self.builder.store.mark_stage(self.build, position, "passed")
         return True
 

@@ -42,7 +42,7 @@ class Execution:
             case Checkout():
                 self.runner.log.say("checkout scm: the tree is already here")
             case Report(name, files):
-                self.runner.log.say(f"{name} {files}: left in the workspace, only Jenkins collects it")
+                self.runner.log.say(f"{name} {files}: left in the workspace")
             case Retry(times, steps):
                 self._retry(times, steps)
             case Timeout(seconds, steps):

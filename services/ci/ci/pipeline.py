@@ -26,7 +26,7 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Report:
-    """`junit` or `archiveArtifacts`: Jenkins collects the files, here the step is only noted."""
+    """`junit` or `archiveArtifacts`: Jenkins collects the files; here they stay, and `reports` reads them."""
 
     name: str
     files: str
