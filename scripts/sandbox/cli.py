@@ -8,7 +8,19 @@ from typing import Any
 
 import click
 
-from sandbox import by_hand, console, data_push, demo, doctor, promotion, rebuild, run_by_hand, start, trace
+from sandbox import (
+    by_hand,
+    console,
+    data_push,
+    demo,
+    doctor,
+    load_run,
+    promotion,
+    rebuild,
+    run_by_hand,
+    start,
+    trace,
+)
 from sandbox.clone import clone_repository
 from sandbox.context import Context
 from sandbox.errors import MachineError, SandboxError, ServiceError, SettingsError
@@ -200,6 +212,21 @@ def promote_command(version: str, model: str, timeout: float, output: str) -> No
 def rollback(version: str, model: str, timeout: float, output: str) -> None:
     """Serve VERSION again; without it: the version that the served one replaced."""
     _end_with(promotion.roll_back(Context.load(), version, model, timeout), output)
+
+
+@cli.command(name="load")
+@click.option("--rate", default=50.0, type=click.FloatRange(0.1, 2000), help="Requests a second [50].")
+@click.option("--seconds", default=20.0, type=click.FloatRange(1, 86400), help="How long [20].")
+@click.option("--rows", default=1, type=click.IntRange(1, 1000), help="Rows of a request [1].")
+@output
+def load_command(rate: float, seconds: float, rows: int, output: str) -> None:
+    """Predict at a steady rate; shows latencies. Exit code 1 where a request failed."""
+    found = load_run.run_load(Context.load(), rate, seconds, rows)
+    if output == "json":
+        console.emit_json(found)
+    else:
+        load_run.show_load(found)
+    sys.exit(1 if found["failed"] or not found["requests"] else 0)
 
 
 @cli.command(name="demo")

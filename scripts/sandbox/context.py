@@ -43,6 +43,10 @@ class Context:
 
     @cached_property
     def prediction_api(self) -> PredictionApi:
+        return self.new_prediction_api()
+
+    def new_prediction_api(self) -> PredictionApi:
+        """Another client, with connections of its own."""
         return PredictionApi(self.endpoints.prediction_api.outside)
 
     @cached_property

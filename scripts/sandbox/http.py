@@ -41,11 +41,11 @@ class Http:
             )
         return answer
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """The JSON of a GET."""
         return self._json(self.call("GET", path, params=query))
 
-    def find(self, path: str, **query: Any) -> Any | None:
+    def find(self, path: str, /, **query: Any) -> Any | None:
         """The JSON of a GET, or None where the answer is 404."""
         try:
             return self.get(path, **query)

@@ -86,6 +86,13 @@ def test_a_push_becomes_a_served_model_with_a_receipt(sandbox, clone, mlflow, fi
     assert data.git("cat-file", "-t", f"DV_{data_version}") == "tag"
 
 
+def test_load_is_answered_by_the_served_version(sandbox):
+    found = sandbox.json("load", "--rate", "20", "--seconds", "3")
+    print(f"\n{found['requests']} requests, {found['latency_ms']}")
+    assert found["failed"] == 0, found["first_failure"]
+    assert found["versions"] == {served_version(sandbox): found["requests"]}
+
+
 def test_accuracy_through_the_api_equals_the_metric_in_mlflow(sandbox, clone, mlflow):
     answer = predict(sandbox, FLOWERS)
     data = clone("data_preprocessing")

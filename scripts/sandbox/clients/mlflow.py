@@ -36,6 +36,10 @@ class Mlflow:
             raise
         return _with_tags(found["model_version"])
 
+    def artifact(self, run_id: str, path: str) -> Any | None:
+        """A JSON file of a run, or None."""
+        return self.http.find("/get-artifact", run_uuid=run_id, path=path)
+
     def names(self) -> list[str]:
         """Every registered model."""
         answer = self.http.get(f"{API}/registered-models/search", max_results=100)
