@@ -47,6 +47,10 @@ promote: $(SANDBOX) ## Serve a registered version: make promote VERSION=3
 rollback: $(SANDBOX) ## Serve the version before, or VERSION, again
 	@$(SANDBOX) rollback "$(VERSION)" --model "$(MODEL)"
 
+.PHONY: challenge
+challenge: $(SANDBOX) ## A/B test: make challenge VERSION=3 PERCENT=10, SHADOW=1 to predict beside, OFF=1 to end it
+	@$(SANDBOX) challenge "$(VERSION)" --percent "$(or $(PERCENT),10)" $(if $(SHADOW),--shadow) $(if $(OFF),--off) --model "$(MODEL)"
+
 .PHONY: logs
 logs: $(SANDBOX) ## Newest log lines: make logs SERVICE=airflow-scheduler
 	@$(SANDBOX) logs "$(SERVICE)"

@@ -10,6 +10,7 @@ import click
 
 from sandbox import (
     by_hand,
+    challenge,
     console,
     data_push,
     demo,
@@ -227,6 +228,29 @@ def load_command(rate: float, seconds: float, rows: int, output: str) -> None:
     else:
         load_run.show_load(found)
     sys.exit(1 if found["failed"] or not found["requests"] else 0)
+
+
+@cli.command(name="challenge")
+@click.argument("version", default="", callback=_model_version)
+@click.option("--percent", default=10.0, type=click.FloatRange(0, 100), help="Share of the requests [10].")
+@click.option("--shadow", is_flag=True, help="Answer nothing, predict beside.")
+@click.option("--off", is_flag=True, help="Nobody challenges any more.")
+@model
+@output
+def challenge_command(version: str, percent: float, shadow: bool, off: bool, model: str, output: str) -> None:
+    """Let VERSION (3 or iris/3) answer a share of the predictions beside the champion."""
+    if bool(version) == off:
+        raise click.UsageError("Name the version: sandbox challenge 3; or end it: sandbox challenge --off")
+    context = Context.load()
+    about = (
+        challenge.end_challenge(context, model)
+        if off
+        else challenge.challenge(context, version, model, percent, shadow)
+    )
+    if output == "json":
+        console.emit_json(about)
+    else:
+        challenge.show_challenge(about)
 
 
 @cli.command(name="demo")

@@ -71,6 +71,7 @@ class Settings:
     keep_run_days: float
     raw_database_url: str
     model_name: str
+    model_pin: str
     api_workers: int
     api_poll_seconds: float
     api_max_bytes: int
@@ -118,7 +119,7 @@ class Settings:
 
 
 OPTIONAL = {
-    *("driver", "loop_schedule", "raw_database_url", "model_name", "compose_override"),
+    *("driver", "loop_schedule", "raw_database_url", "model_name", "model_pin", "compose_override"),
     *("http_proxy", "https_proxy", "no_proxy", "ca_bundle"),
 }
 SECRETS = ("_password", "_secret", "_token", "_secret_key")

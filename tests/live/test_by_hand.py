@@ -223,3 +223,23 @@ def test_a_promotion_that_waits_is_completed_by_hand(sandbox, airflow, mlflow, f
     completed = sandbox.json("trace", run_id)
     assert completed["state"] == "passed"
     assert {states(completed)[name] for name in ("promote", "serve", "verify")} == {"passed"}
+
+
+def test_a_challenger_answers_its_share_until_it_is_ended(sandbox, first):
+    """Each user meets one of the two and keeps it."""
+    url = f"{sandbox.url('prediction-api')}/predict"
+    assert sandbox.json("challenge", first["version"], "--percent", "50")["challenger"]["percent"] == 50.0
+
+    def answer(**headers):
+        found = requests.post(url, json={"instances": FLOWERS}, headers=headers, timeout=10).headers
+        return found["X-Model-Role"], found["X-Model-Version"]
+
+    seen = {user: answer(**{"X-Split-Key": user}) for user in map(str, range(60))}
+    champion = sandbox.json("status")["model"]["version"]
+    assert set(seen.values()) == {("champion", champion), ("challenger", first["version"])}
+    assert all(answer(**{"X-Split-Key": user}) == who for user, who in seen.items())
+    assert answer(**{"X-Model-Role": "champion"}) == ("champion", champion)
+    refused = sandbox.run("challenge", champion)
+    assert (refused.returncode, "is the champion" in refused.stderr) == (1, True)
+    assert sandbox.json("challenge", "--off")["challenger"] is None
+    assert {answer() for _ in range(20)} == {("champion", champion)}

@@ -19,6 +19,7 @@ class Served:
     refused_at: str  # ISO 8601; empty where the API does not say it
     libraries: dict[str, str]
     types: tuple[str, ...]
+    pin: str = ""  # the version or run it serves whatever is champion
 
     def is_all(self, name: str, version: str) -> bool:
         """Whether every worker answers with that version."""
@@ -41,7 +42,8 @@ class PredictionAPI:
 
     def predict(self, instances: list[dict[str, Any]]) -> tuple[list[Any], str, str]:
         """The labels of `instances`, and the model's name and version from the answer's headers."""
-        answer = self.service.call("POST", "/predict", json={"instances": instances})
+        role = {"X-Model-Role": "champion"}  # a challenger would answer some of them
+        answer = self.service.call("POST", "/predict", json={"instances": instances}, headers=role)
         labels = document(answer, self.service.name).get("predictions")
         headers = answer.headers
         return labels or [], headers.get("X-Model-Name", ""), headers.get("X-Model-Version", "")
@@ -69,6 +71,7 @@ def read_served(found: dict[str, Any]) -> Served:
         refused_at=str(refusal.get("at") or ""),
         libraries=servable.get("libraries") or {},
         types=tuple(servable.get("types") or ()),
+        pin=str(found.get("pin") or ""),
     )
 
 

@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loop import rollback
-from loop.errors import Failure, Refused
+from loop.errors import Failure, Refused, Unreachable
 from loop.gate import judge_again
 from loop.git import Clone
 from loop.mlflow import MLflow, Version
 from loop.plan import CODE
+from loop.prediction import PredictionAPI
 from loop.register import CHAMPION, version_url
 from loop.run import Outcome, Run
+from loop.serve import pinned
 
 
 def promote(
@@ -31,6 +33,8 @@ def promote(
         return replace(again, url=url)
     if plan["promote"] == "manual":
         return Outcome("waiting", f"{name} version {number} waits for promote_model", url=url)
+    if why := held_by_a_pin(run):
+        return Outcome("waiting", f"{name} version {number} waits: {why}", url=url)
     done = crown(run, mlflow, mlflow.version(name, number))
     return replace(done, detail=f"{done.detail}; {again.detail}") if again else done
 
@@ -46,6 +50,15 @@ def promote_by_hand(run: Run) -> Outcome:
     except Refused as refusal:
         raise Failure(f"{name} has no version {number} in MLflow: {refusal}") from refusal
     return crown(run, mlflow, version)
+
+
+def held_by_a_pin(run: Run) -> str:
+    """Why the API would not follow a new champion; empty where it would, or cannot be asked."""
+    try:
+        served = PredictionAPI(run.settings.api_url).served()
+    except Unreachable:
+        return ""
+    return pinned(served) if served.pin else ""
 
 
 def judged_anew(

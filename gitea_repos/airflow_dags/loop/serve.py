@@ -34,11 +34,18 @@ def look(api: PredictionAPI, mlflow: MLflow, promote: dict[str, Any]) -> Served 
         champion = mlflow.aliased(name, CHAMPION)
     except Unreachable:
         return None
+    if served.pin:
+        raise Failure(f"{pinned(served)}, so version {version} cannot be served")
     if served.refused == (name, version) and _is_new(served, promote["promoted_at"]):
         raise Failure(f"the API refused {name} version {version}: {served.refused_reason}")
     if champion and champion.number != version:
         raise Failure(f"version {champion.number} became champion while the API loaded version {version}")
     return None
+
+
+def pinned(served: Served) -> str:
+    """Why the API follows no champion, and what to do."""
+    return f"the API serves what MODEL_PIN={served.pin} names (empty it in .env, then: make up)"
 
 
 def _is_new(served: Served, promoted_at: str) -> bool:

@@ -90,6 +90,7 @@ class API:
         self.workers: list[tuple[str, str]] = []
         self.refusal: dict[str, str] | None = None
         self.labels: list[Any] = []
+        self.pin: str | None = None
 
     def __call__(self, _: str, path: str, *__: Any) -> Answer:
         if path == "/predict":
@@ -106,6 +107,7 @@ class API:
             "workers": workers,
             "servable": servable,
             "last_refusal": self.refusal,
+            "pin": self.pin,
         }
 
 

@@ -36,6 +36,21 @@ class Mlflow:
             raise
         return _with_tags(found["model_version"])
 
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Let an alias name this version."""
+        self.http.call(
+            "POST", f"{API}/registered-models/alias", json={"name": name, "alias": alias, "version": version}
+        )
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Let it name none; fine where it did not."""
+        self.http.call("DELETE", f"{API}/registered-models/alias", json={"name": name, "alias": alias})
+
+    def set_model_tag(self, name: str, key: str, value: str) -> None:
+        """Set a tag of a registered model."""
+        body = {"name": name, "key": key, "value": value}
+        self.http.call("POST", f"{API}/registered-models/set-tag", json=body)
+
     def artifact(self, run_id: str, path: str) -> Any | None:
         """A JSON file of a run, or None."""
         return self.http.find("/get-artifact", run_uuid=run_id, path=path)

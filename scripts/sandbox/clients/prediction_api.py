@@ -23,6 +23,11 @@ class PredictionApi:
             raise
         return {key: answer[key] for key in ("name", "version", "git_sha", "data_version")}
 
+    def about(self) -> dict[str, Any]:
+        """All that `GET /model` says. Raises ApiError, also while nothing is served."""
+        answer: dict[str, Any] = self.http.get("/model")
+        return answer
+
     def predict(self, instances: list[Any]) -> requests.Response:
         """Predictions with their headers."""
         return self.http.call("POST", "/predict", json={"instances": instances})

@@ -206,6 +206,7 @@ def _prediction_api(settings: Settings, endpoints: Endpoints, state: Path) -> Pr
             "API_KEEP_MODELS": str(settings.api_keep_models),
             "MLFLOW_TRACKING_URI": endpoints.mlflow.inside,
             "MODEL_NAME": settings.model_name,
+            "MODEL_PIN": settings.model_pin,
         },
         url=endpoints.prediction_api.outside,
         health="/health",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prediction_api import logs, problems
 from prediction_api.body import check_media_type
+from prediction_api.challenger import CHALLENGER, ROLES
 from prediction_api.model import Model, predict_body
 from prediction_api.problems import Problem
 from prediction_api.record import Headers, Record
@@ -30,6 +31,7 @@ class Answer:
 def answer_predict(record: Record, content_type: str, service: Service) -> Answer:
     """Predict the instances in the body; Problem says why not."""
     check_media_type(content_type)
+    check_role(record.asked_role)
     model = served(record, service)
     predictions, body = predict_body(model, record.body, service.settings.max_rows)
     record.rows = len(predictions)
@@ -37,8 +39,16 @@ def answer_predict(record: Record, content_type: str, service: Service) -> Answe
     return Answer(200, body)
 
 
+def check_role(asked: str) -> None:
+    """Problem 400 where X-Model-Role names neither of the two."""
+    if asked and asked not in ROLES:
+        raise Problem("unknown-role", f"X-Model-Role must be {' or '.join(ROLES)}, or be left out.")
+
+
 def served(record: Record, service: Service) -> Model:
     """The model of this request; Problem 503 without one."""
+    if record.model is None and record.role == CHALLENGER:
+        raise Problem("no-challenger", "MLflow names no challenger that could be served; see /model.")
     if record.model is None:
         seconds = str(math.ceil(service.settings.poll_seconds))
         empty = "MLflow has no champion that could be served; see last_refusal of /model."

@@ -4,7 +4,8 @@ PredictionApiError
 ├── StartError       the service cannot start: a setting, the folder or the port
 │   └── SettingsError
 ├── RegistryError    MLflow did not answer, or not with what its API promises
-│   └── LoginRefused
+│   ├── LoginRefused
+│   └── PinError     MODEL_PIN names what MLflow has not got
 └── Refusal          a model version, or its copy, must not be served
 """
 
@@ -34,6 +35,12 @@ class LoginRefused(RegistryError):
     """MLflow wants a login, or another one."""
 
     summary = "MLflow refuses the login; look at MLFLOW_TRACKING_PASSWORD."
+
+
+class PinError(RegistryError):
+    """MODEL_PIN names what MLflow has not got."""
+
+    summary = "MODEL_PIN names no version that MLflow has; mend it in .env, then run make up."
 
 
 class Refusal(PredictionApiError):

@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass
 
 from prediction_api import logs
+from prediction_api.challenger import CHALLENGER, Challenger
 from prediction_api.copies import Copies
 from prediction_api.errors import Refusal, RegistryError
 from prediction_api.identity import Identity
 from prediction_api.loading import load
 from prediction_api.metrics import Metrics
-from prediction_api.registry import Registry
+from prediction_api.registry import Look, Registry
 from prediction_api.serving import COPY, MLFLOW, Serving
 from prediction_api.settings import Settings
 
@@ -44,6 +45,7 @@ class Follower:
         self._metrics = metrics
         self._failures = 0
         self._refused = Refused()
+        self._refused_challenger = Refused()
         self._state = ""
 
     def start_from_copy(self) -> None:
@@ -51,7 +53,7 @@ class Follower:
         identity = None
         try:
             identity = self._copies.current()
-            if identity and self._settings.model_name in {"", identity.name}:
+            if identity and self._wants(identity):
                 self._serving.swap(load(self._copies.verified(identity), identity), COPY)
         except Refusal as refusal:
             self._serving.refuse(identity, refusal)
@@ -63,11 +65,13 @@ class Follower:
     def look(self) -> float:
         """Look at MLflow once and move if the champion moved; returns seconds until the next look."""
         try:
-            champion = self._registry.champion()
+            look = self._registry.look()
+            champion = look.champion
             if champion:
                 self._follow(champion)
             else:
                 self._leave()
+            self._follow_challenger(look)
             self._failures = 0
             self._serving.away = ""
             self._report_registry(champion)
@@ -100,7 +104,7 @@ class Follower:
             self._refused = Refused()
             self._serving.confirm()
             return
-        if champion == self._refused.identity and time.monotonic() < self._refused.retry_at:
+        if self._waits(self._refused, champion):
             return
         try:
             model = load(self._copies.fetch(champion, self._registry), champion)
@@ -111,6 +115,35 @@ class Follower:
         self._serving.swap(model, MLFLOW)
         self._copies.serve(champion)
 
+    def _follow_challenger(self, look: Look) -> None:
+        """Load the challenger, or drop it where MLflow names none or the champion itself."""
+        challenge, current = look.challenge, self._serving.challenger
+        if challenge is None or challenge.identity in (look.champion, self._serving.identity):
+            self._refused_challenger = Refused()
+            if current or self._serving.challenger_refusal:
+                self._serving.challenge(None)
+            return
+        if current and current.challenge == challenge:
+            return
+        model = current.model if current and current.model.identity == challenge.identity else None
+        if model is None and self._waits(self._refused_challenger, challenge.identity):
+            return
+        try:
+            model = model or load(self._copies.fetch(challenge.identity, self._registry), challenge.identity)
+        except Refusal as refusal:
+            if current:
+                self._serving.challenge(None)
+            self._refused_challenger = self._again(self._refused_challenger, challenge.identity)
+            self._serving.refuse(challenge.identity, refusal, CHALLENGER)
+            return
+        self._refused_challenger = Refused()
+        self._serving.challenge(Challenger(model, challenge))
+
+    def _wants(self, identity: Identity) -> bool:
+        """Whether the settings allow this version before MLflow was asked."""
+        named = self._settings.model_name in {"", identity.name}
+        return named and self._settings.model_pin in {"", identity.version, identity.run_id}
+
     def _leave(self) -> None:
         """Serve nothing more where MLflow says that the served model has no champion now."""
         self._refused = Refused()
@@ -120,10 +153,18 @@ class Follower:
             self._serving.unload()
 
     def _refuse(self, champion: Identity, refusal: Refusal) -> None:
-        tries = self._refused.tries + 1 if champion == self._refused.identity else 1
-        pause = _pause(self._settings.poll_seconds, tries, LONGEST_REFUSAL_PAUSE)
-        self._refused = Refused(champion, tries, time.monotonic() + pause)
+        self._refused = self._again(self._refused, champion)
         self._serving.refuse(champion, refusal)
+
+    def _waits(self, refused: Refused, identity: Identity) -> bool:
+        """Whether a version that was refused is not tried again yet."""
+        return identity == refused.identity and time.monotonic() < refused.retry_at
+
+    def _again(self, refused: Refused, identity: Identity) -> Refused:
+        """The same version is tried again after a pause that doubles."""
+        tries = refused.tries + 1 if identity == refused.identity else 1
+        pause = _pause(self._settings.poll_seconds, tries, LONGEST_REFUSAL_PAUSE)
+        return Refused(identity, tries, time.monotonic() + pause)
 
     def _endure(self, error: RegistryError) -> float:
         self._failures += 1

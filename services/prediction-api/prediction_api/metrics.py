@@ -40,8 +40,8 @@ TABLE = (
     Metric(
         "prediction_api_model_info",
         "gauge livemax",
-        ("name", "version", "git_sha", "data_version"),
-        "1 for the model that serves, 0 for those that did; two are 1 while workers move",
+        ("name", "version", "git_sha", "data_version", "role"),
+        "1 for the models that serve, 0 for those that did; two of a role are 1 while workers move",
     ),
     Metric(
         "prediction_api_model_loaded_timestamp_seconds",

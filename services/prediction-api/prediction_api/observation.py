@@ -9,7 +9,7 @@ from typing import Any
 
 from prediction_api import logs
 from prediction_api.body import read_body
-from prediction_api.identity import model_headers
+from prediction_api.identity import NONE, model_headers
 from prediction_api.metrics import Metrics
 from prediction_api.problems import MEDIA_TYPE, Problem, document
 from prediction_api.record import RECORD, Headers, Record
@@ -29,7 +29,7 @@ class Observation:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         """Answer one request."""
-        record = Record(environ, self._serving.model)
+        record = Record(environ, self._serving)
         self._metrics.in_flight.inc()
         try:
             answer = self._answer(environ, record)
@@ -74,6 +74,7 @@ class Observation:
             status=record.status,
             ms=round(seconds * 1000, 3),
             rows=record.rows,
+            role=record.role,
             model_version=identity and identity.version,
             git_sha=identity and identity.git_sha,
         )
@@ -83,4 +84,5 @@ def _labelled(record: Record) -> Headers:
     headers = [*record.headers, ("X-Request-Id", record.request_id)]
     if record.route == "/predict":
         headers += record.model.headers if record.model else model_headers()
+        headers.append(("X-Model-Role", record.role if record.model else NONE))
     return headers

@@ -10,7 +10,9 @@ MEDIA_TYPE = "application/problem+json"
 #: Slug to status and title; the slug ends the document's `type`.
 KINDS = {
     "malformed-body": (400, "The body is not readable JSON"),
+    "unknown-role": (400, "There is no such role"),
     "not-found": (404, "There is no such route"),
+    "no-challenger": (404, "There is no challenger"),
     "method-not-allowed": (405, "The route does not know this method"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body must be JSON"),

@@ -5,10 +5,13 @@ import re
 import time
 from typing import Any
 
+from prediction_api.challenger import CHAMPION
 from prediction_api.model import Model
+from prediction_api.serving import Serving
 
 #: Where the layers find the record of a request in its WSGI environment.
 RECORD = "prediction_api.record"
+PREDICTS = frozenset({"/predict"})
 ROUTES = frozenset({"/predict", "/health", "/ready", "/model", "/metrics"})
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -18,16 +21,31 @@ Headers = list[tuple[str, str]]
 class Record:
     """One request as it is answered: what the layers below need, and what the log line says."""
 
-    __slots__ = ("body", "headers", "method", "model", "request_id", "route", "rows", "started", "status")
+    __slots__ = (
+        "asked_role",
+        "body",
+        "headers",
+        "method",
+        "model",
+        "request_id",
+        "role",
+        "route",
+        "rows",
+        "started",
+        "status",
+    )
 
-    def __init__(self, environ: dict[str, Any], model: Model | None) -> None:
+    def __init__(self, environ: dict[str, Any], serving: Serving) -> None:
         self.started = time.perf_counter()
         path = environ.get("PATH_INFO", "")
         self.route = path if path in ROUTES else "other"
         self.method = environ["REQUEST_METHOD"][:16]
         self.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        #: The model this request is answered with; taken once.
-        self.model = model
+        self.asked_role = environ.get("HTTP_X_MODEL_ROLE", "") if self.route in PREDICTS else CHAMPION
+        key = environ.get("HTTP_X_SPLIT_KEY") or self.request_id
+        #: The model this request is answered with, and its role; taken once.
+        self.model: Model | None
+        self.model, self.role = serving.choose(self.asked_role, key)
         self.body = b""
         self.rows = 0
         self.status = 500

@@ -3,8 +3,10 @@
 Importing mlflow would cost seconds of start-up and most of the memory; these are six plain requests.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,11 +14,15 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from prediction_api.errors import LoginRefused, Refusal, RegistryError
+from prediction_api.challenger import CHALLENGER, CHAMPION, Challenge
+from prediction_api.errors import LoginRefused, PinError, Refusal, RegistryError
 from prediction_api.identity import Identity
 from prediction_api.settings import Settings
 
-ALIAS = "champion"
+#: Tags of a registered model that `sandbox challenge` sets.
+PERCENT, MODE = "challenger_percent", "challenger_mode"
+DEFAULT_PERCENT = 10.0
+RUN_ID = re.compile(r"[0-9a-f]{32}")
 NEVER = datetime.min.replace(tzinfo=UTC)
 #: Seconds to connect, and to wait for the next bytes.
 TIMEOUT = (3.05, 30)
@@ -26,26 +32,37 @@ CHUNK_BYTES = 1_048_576
 MAX_FILES = 1_000
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is to be served, as of one look."""
+
+    champion: Identity | None
+    challenge: Challenge | None = None
+
+
 class Registry:
     """A client of one MLflow server; every method raises RegistryError if the server fails."""
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.mlflow_url
         self._model_name = settings.model_name
+        self._pin = settings.model_pin
         self._login = settings.mlflow_user
         self._session = requests.Session()
         if settings.mlflow_user:
             self._session.auth = (settings.mlflow_user, settings.mlflow_password)
 
-    def champion(self) -> Identity | None:
-        """The champion of the model promoted last (or of MODEL_NAME); None while there is none."""
+    def look(self) -> Look:
+        """What MODEL_PIN names; else champion and challenger of the model promoted last, or of MODEL_NAME."""
         with self._form_checked():
-            models = [model for model in self._models() if _has_champion(model)]
-            if not models:
-                return None
-            name = max(models, key=_promoted_at)["name"]
-            answer = self._json("mlflow/registered-models/alias", name=name, alias=ALIAS)
-            return Identity.from_registry(answer["model_version"])
+            models = [model for model in self._models() if _has(model, CHAMPION)]
+            model = max(models, key=_promoted_at, default=None)
+            if self._pin:
+                return Look(self._pinned(model["name"] if model else self._model_name))
+            if model is None:
+                return Look(None)
+            challenge = self._challenge(model) if _has(model, CHALLENGER) else None
+            return Look(self._aliased(model["name"], CHAMPION), challenge)
 
     def has_no_champion(self, name: str) -> bool:
         """Whether MLflow shows this registered model, and without the alias.
@@ -54,7 +71,7 @@ class Registry:
         """
         with self._form_checked():
             return any(
-                model["name"] == name and not _has_champion(model) for model in self._named_model(name)
+                model["name"] == name and not _has(model, CHAMPION) for model in self._named_model(name)
             )
 
     def artifact_root(self, identity: Identity) -> str:
@@ -93,6 +110,25 @@ class Registry:
             raise RegistryError(
                 f"MLflow at {self._url} broke off while sending {path}: {_cause(error)}."
             ) from error
+
+    def _aliased(self, name: str, alias: str) -> Identity:
+        answer = self._json("mlflow/registered-models/alias", name=name, alias=alias)
+        return Identity.from_registry(answer["model_version"])
+
+    def _challenge(self, model: dict[str, Any]) -> Challenge:
+        tags = _tags(model)
+        return Challenge(
+            self._aliased(model["name"], CHALLENGER), _percent(tags.get(PERCENT)), tags.get(MODE) == "shadow"
+        )
+
+    def _pinned(self, name: str) -> Identity:
+        """The version or run that MODEL_PIN names; RegistryError where MLflow has none."""
+        wanted = f"run_id='{self._pin}'" if RUN_ID.fullmatch(self._pin) else f"name='{name}'"
+        answer = self._json("mlflow/model-versions/search", filter=wanted, max_results=10_000)
+        for found in answer.get("model_versions", []):
+            if self._pin in (str(found.get("version")), found.get("run_id")):
+                return Identity.from_registry(found)
+        raise PinError(f"MODEL_PIN={self._pin} names no version of {name or 'any registered model'}.")
 
     def _list(self, root: str, folder: str) -> Iterator[tuple[str, int | None]]:
         answer = self._json("mlflow-artifacts/artifacts", path=f"{root}/{folder}".rstrip("/"))
@@ -161,8 +197,21 @@ class Registry:
             raise RegistryError(f"MLflow at {self._url} answered {response.status_code}: {said}")
 
 
-def _has_champion(model: dict[str, Any]) -> bool:
-    return any(alias.get("alias") == ALIAS for alias in model.get("aliases", []))
+def _has(model: dict[str, Any], alias: str) -> bool:
+    return any(each.get("alias") == alias for each in model.get("aliases", []))
+
+
+def _tags(model: dict[str, Any]) -> dict[str, str]:
+    return {tag.get("key"): tag.get("value") or "" for tag in model.get("tags", [])}
+
+
+def _percent(text: str | None) -> float:
+    """A share of the requests; what is none counts as the default, for anybody may edit a tag."""
+    try:
+        percent = float(text or "")
+    except ValueError:
+        return DEFAULT_PERCENT
+    return percent if 0 <= percent <= 100 else DEFAULT_PERCENT
 
 
 def _says_absent(response: requests.Response) -> bool:
@@ -177,9 +226,8 @@ def _says_absent(response: requests.Response) -> bool:
 
 def _promoted_at(model: dict[str, Any]) -> datetime:
     """When the model was promoted; a tag that is missing or no time counts as never."""
-    tags = {tag.get("key"): tag.get("value") for tag in model.get("tags", [])}
     try:
-        moment = datetime.fromisoformat(tags.get("promoted_at") or "")
+        moment = datetime.fromisoformat(_tags(model).get("promoted_at", ""))
     except ValueError:
         return NEVER
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -73,10 +73,14 @@ def _describe(model: Model) -> dict[str, Any]:
 
 def _about() -> dict[str, Any]:
     service = _service()
+    challenger = service.serving.challenger
     return {
         "workers": service.workers.describe(),
         "servable": servable(),
         "last_refusal": service.serving.last_refusal,
+        "challenger": challenger and challenger.challenge.describe(),
+        "challenger_refusal": service.serving.challenger_refusal,
+        "pin": service.settings.model_pin or None,
     }
 
 

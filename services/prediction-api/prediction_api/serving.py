@@ -3,6 +3,7 @@
 from typing import Any
 
 from prediction_api import logs
+from prediction_api.challenger import CHALLENGER, CHAMPION, Challenger
 from prediction_api.errors import Refusal
 from prediction_api.identity import Identity
 from prediction_api.metrics import Metrics
@@ -18,6 +19,9 @@ class Serving:
 
     def __init__(self, metrics: Metrics, workers: Workers) -> None:
         self.model: Model | None = None
+        self.challenger: Challenger | None = None
+        #: Why the challenger that MLflow names is not served.
+        self.challenger_refusal: dict[str, Any] | None = None
         #: `mlflow` once MLflow has confirmed the version, `copy` before that.
         self.source = COPY
         self.last_refusal: dict[str, Any] | None = None
@@ -32,6 +36,24 @@ class Serving:
         model = self.model
         return model.identity if model else None
 
+    def choose(self, asked: str, key: str) -> tuple[Model | None, str]:
+        """The model that answers a request, and its role: the one asked for, else by the request's key."""
+        challenger = self.challenger
+        if asked == CHALLENGER or (challenger and asked != CHAMPION and challenger.takes(key)):
+            return challenger and challenger.model, CHALLENGER
+        return self.model, CHAMPION
+
+    def challenge(self, challenger: Challenger | None) -> None:
+        """Let this one challenge from the next request on, or nobody."""
+        former, self.challenger, self.challenger_refusal = self.challenger, challenger, None
+        if former:
+            self._metrics.model_info.labels(*former.model.labels, CHALLENGER).set(0)
+        if challenger:
+            self._metrics.model_info.labels(*challenger.model.labels, CHALLENGER).set(1)
+        about = challenger.challenge.describe() if challenger else None
+        logs.write("info", "challenge", challenger=about)
+        self._workers.announce(self.identity, challenger and challenger.model.identity)
+
     def swap(self, model: Model, source: str) -> None:
         """Serve this model from the next request on."""
         former = self.model
@@ -39,14 +61,14 @@ class Serving:
         self.model = model
         self.last_refusal = None
         if former and former.labels != model.labels:
-            self._metrics.model_info.labels(*former.labels).set(0)
-        self._metrics.model_info.labels(*model.labels).set(1)
+            self._metrics.model_info.labels(*former.labels, CHAMPION).set(0)
+        self._metrics.model_info.labels(*model.labels, CHAMPION).set(1)
         self._metrics.loaded.set_to_current_time()
         self._metrics.swaps.labels("served").inc()
         logs.write(
             "info", "swap", message=f"Serving {model.identity}.", source=source, **_fields(model.identity)
         )
-        self._workers.announce(model.identity)
+        self._workers.announce(model.identity, self.challenger and self.challenger.model.identity)
 
     def confirm(self) -> None:
         """Note that what serves is MLflow's champion; a version refused before it is of no interest now."""
@@ -57,15 +79,19 @@ class Serving:
         """Serve nothing from the next request on."""
         former, self.model = self.model, None
         if former:
-            self._metrics.model_info.labels(*former.labels).set(0)
+            self._metrics.model_info.labels(*former.labels, CHAMPION).set(0)
             message = f"{former.identity} is champion no more and there is no other; serving nothing."
             logs.write("warning", "unload", message=message, **_fields(former.identity))
         self._workers.announce(None)
 
-    def refuse(self, identity: Identity | None, refusal: Refusal) -> None:
+    def refuse(self, identity: Identity | None, refusal: Refusal, role: str = CHAMPION) -> None:
         """Note why a version is not served; what serves goes on serving."""
         name, version = (identity.name, identity.version) if identity else (None, None)
-        self.last_refusal = {"name": name, "version": version, "reason": str(refusal), "at": logs.now()}
+        why = {"name": name, "version": version, "reason": str(refusal), "at": logs.now()}
+        if role == CHALLENGER:
+            self.challenger_refusal = why
+        else:
+            self.last_refusal = why
         self._metrics.swaps.labels("refused").inc()
         message = f"Not serving {identity or 'the copy on disk'}: {refusal}."
         logs.write("error", "refusal", message=message, model=name, model_version=version)

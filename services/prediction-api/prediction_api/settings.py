@@ -1,6 +1,7 @@
 """Every setting of the service, read from the environment once."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ class Settings:
     mlflow_user: str = ""
     mlflow_password: str = field(default="", repr=False)
     model_name: str = ""
+    model_pin: str = ""
     host: str = "127.0.0.1"
     port: int = 8801
     workers: int = 1
@@ -39,6 +41,7 @@ class Settings:
             mlflow_user=environ.get("MLFLOW_TRACKING_USERNAME", ""),
             mlflow_password=environ.get("MLFLOW_TRACKING_PASSWORD", ""),
             model_name=environ.get("MODEL_NAME", "").strip(),
+            model_pin=_pin(environ),
             host=environ.get("API_HOST", "").strip() or cls.host,
             port=_number(environ, "API_PORT", cls.port, int, 1, 65_535),
             workers=_number(environ, "API_WORKERS", cls.workers, int, 1, 64),
@@ -75,6 +78,13 @@ def _url(environ: Mapping[str, str], name: str) -> str:
     value = _text(environ, name).rstrip("/")
     if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc:
         raise SettingsError(f"{name} must be an http or https address such as http://127.0.0.1:5000.")
+    return value
+
+
+def _pin(environ: Mapping[str, str]) -> str:
+    value = environ.get("MODEL_PIN", "").strip()
+    if value and not re.fullmatch(r"[1-9][0-9]{0,9}|[0-9a-f]{32}", value):
+        raise SettingsError(f"MODEL_PIN={value!r} must be a version such as 3, or a run id of 32 hex digits.")
     return value
 
 

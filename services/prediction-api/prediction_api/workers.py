@@ -15,12 +15,13 @@ class Workers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def announce(self, identity: Identity | None) -> None:
-        """Say what this worker serves."""
+    def announce(self, identity: Identity | None, challenger: Identity | None = None) -> None:
+        """Say what this worker serves, and which challenger."""
         self._folder.mkdir(parents=True, exist_ok=True)
         pid = os.getpid()
         name, version = (identity.name, identity.version) if identity else (None, None)
-        write_json(self._folder / f"{pid}.json", {"pid": pid, "name": name, "version": version})
+        serves = {"name": name, "version": version, "challenger": challenger and challenger.version}
+        write_json(self._folder / f"{pid}.json", {"pid": pid} | serves)
 
     def describe(self) -> list[dict[str, Any]]:
         """Every living worker with what it serves."""

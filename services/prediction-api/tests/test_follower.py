@@ -9,6 +9,7 @@ from prediction_api.copies import Copies
 from prediction_api.errors import Refusal, RegistryError
 from prediction_api.follower import LONGEST_OUTAGE_PAUSE, Follower
 from prediction_api.identity import Identity
+from prediction_api.registry import Look
 from prediction_api.service import Service
 
 
@@ -19,10 +20,10 @@ class Registry:
         self.version = version
         self.tries: list[str] = []
 
-    def champion(self) -> Identity:
+    def look(self) -> Look:
         if self.version is None:
             raise RegistryError("away.")
-        return models.identity(self.version)
+        return Look(models.identity(self.version))
 
     def artifact_root(self, identity: Identity) -> Iterator[str]:
         self.tries.append(identity.version)

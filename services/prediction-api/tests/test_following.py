@@ -72,8 +72,8 @@ def test_a_swap_fails_no_request_and_mixes_no_versions(
     assert {version for _, version, _ in answers} == {"1", "2"}
     assert all(body == {"predictions": [LABELS[version]]} for _, version, body in answers)
     commit = {"name": name, "git_sha": "c" * 40, "data_version": "d" * 12}
-    assert value(api, "prediction_api_model_info", version="2", **commit) == 1
-    assert value(api, "prediction_api_model_info", version="1", **commit) == 0
+    assert value(api, "prediction_api_model_info", role="champion", version="2", **commit) == 1
+    assert value(api, "prediction_api_model_info", role="champion", version="1", **commit) == 0
     assert value(api, "prediction_api_rows_total") == len(answers)
     counted = [
         value(api, "prediction_api_predictions_total", model=name, version=v, label=LABELS[v]) for v in LABELS
@@ -226,7 +226,7 @@ def test_a_champion_without_its_alias_is_unloaded_and_forgotten(
     mlflow.MlflowClient().delete_registered_model_alias(name, "champion")
     api.serves(None)
     assert api.predict().status_code == api.get("/ready").status_code == 503
-    assert value(api, "prediction_api_model_info", version="1", **COMMIT, name=name) == 0
+    assert value(api, "prediction_api_model_info", role="champion", version="1", **COMMIT, name=name) == 0
     assert not (api.home / "models/current.json").exists()
     assert api.stop() == 0
     again = start_api(MODEL_NAME=name)

@@ -12,7 +12,7 @@ from prediction_api.errors import RegistryError
 from prediction_api.follower import Follower
 from prediction_api.identity import Identity
 from prediction_api.model import Model
-from prediction_api.registry import Registry
+from prediction_api.registry import Look, Registry
 from prediction_api.service import Service
 from prediction_api.serving import COPY, MLFLOW
 from prediction_api.settings import Settings
@@ -44,8 +44,8 @@ class Hiccup:
 
     champion_now: Identity | None = TWO
 
-    def champion(self) -> Identity | None:
-        return self.champion_now
+    def look(self) -> Look:
+        return Look(self.champion_now)
 
     def artifact_root(self, _: Identity) -> Iterator[str]:
         raise RegistryError("MLflow broke off.")

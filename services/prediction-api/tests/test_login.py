@@ -13,7 +13,7 @@ from servers import Api, wait_until
 from prediction_api.copies import Copies
 from prediction_api.errors import LoginRefused, RegistryError
 from prediction_api.follower import Follower
-from prediction_api.registry import Registry
+from prediction_api.registry import Look, Registry
 from prediction_api.service import Service
 from prediction_api.settings import Settings
 
@@ -59,7 +59,7 @@ def registry(settings: Settings, guarded: str) -> Callable[..., Registry]:
 
 def test_answers_and_files_are_asked_for_with_the_login(registry: Callable[..., Registry]) -> None:
     client = registry(USER, PASSWORD)
-    assert client.champion() is None
+    assert client.look() == Look(None)
     assert b"".join(client.download("1/models", "MLmodel")) == b"file"
 
 
@@ -67,7 +67,7 @@ def test_a_wrong_password_names_the_login_and_the_setting_but_not_itself(
     registry: Callable[..., Registry],
 ) -> None:
     client = registry(USER, WRONG)
-    for ask in (client.champion, lambda: list(client.download("1/models", "MLmodel"))):
+    for ask in (client.look, lambda: list(client.download("1/models", "MLmodel"))):
         with pytest.raises(
             RegistryError, match="password of serving; look at MLFLOW_TRACKING_PASSWORD"
         ) as error:
@@ -77,7 +77,7 @@ def test_a_wrong_password_names_the_login_and_the_setting_but_not_itself(
 
 def test_a_missing_login_is_said(registry: Callable[..., Registry]) -> None:
     with pytest.raises(RegistryError, match="asks for a login; set MLFLOW_TRACKING_USERNAME"):
-        registry().champion()
+        registry().look()
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ def test_every_request_is_one_log_line(
         "request_id": "me",
         "method": "POST",
         "route": "/predict",
+        "role": "champion",
         "status": 200,
         "rows": 3,
         "model_version": "1",

@@ -1,0 +1,83 @@
+"""`sandbox challenge`: another version answers a share of the predictions."""
+
+from typing import Any
+
+from sandbox import console
+from sandbox.context import Context
+from sandbox.errors import LoopError
+from sandbox.model_versions import find_version, model_name
+from sandbox.reference import VERSION
+from sandbox.wait import wait_until
+
+ALIAS = "challenger"
+PERCENT, MODE = "challenger_percent", "challenger_mode"  # tags of the registered model (seam 15)
+SERVED_WITHIN = 60.0  # seconds; a worker looks every API_POLL_SECONDS
+
+
+def challenge(context: Context, version: str, model: str, percent: float, shadow: bool) -> dict[str, Any]:
+    """Let a version (`3` or `iris/3`) challenge and wait until the API has it. Raises LoopError."""
+    match = VERSION.fullmatch(version)
+    name, number = (match["name"] or model, match["version"]) if match else (model, version)
+    found = find_version(context, number, name)
+    name = found["name"]
+    champion = context.mlflow.champion(name)
+    if champion and champion["version"] == number:
+        raise LoopError(
+            f"{name} version {number} is the champion: it cannot challenge itself.",
+            "Choose another version; make trace shows the newest",
+        )
+    mlflow = context.mlflow
+    mlflow.set_model_tag(name, PERCENT, f"{percent:g}")
+    mlflow.set_model_tag(name, MODE, "shadow" if shadow else "split")
+    mlflow.set_alias(name, ALIAS, number)
+    return _followed(context, number, percent, shadow)
+
+
+def end_challenge(context: Context, model: str) -> dict[str, Any]:
+    """Nobody challenges any more; says so where nobody did."""
+    name = model_name(context, model)
+    context.mlflow.delete_alias(name, ALIAS)
+    return _followed(context, None, 0.0, False)
+
+
+def show_challenge(about: dict[str, Any]) -> None:
+    """The same for people."""
+    challenger = about["challenger"]
+    if not challenger:
+        console.done(f"nobody challenges version {about['version']}")
+        return
+    share = (
+        "predicts in the shadow" if challenger["mode"] == "shadow" else f"answers {challenger['percent']:g} %"
+    )
+    console.done(f"version {challenger['version']} {share}; version {about['version']} is the champion")
+    console.say(
+        "Choose it in a request by the header X-Model-Role: challenger; keep users apart by X-Split-Key"
+    )
+
+
+def _followed(context: Context, number: str | None, percent: float, shadow: bool) -> dict[str, Any]:
+    """What the API says once every worker has it. Raises LoopError with the API's reason."""
+    wanted = (number, percent, "shadow" if shadow else "split") if number else None
+
+    def look() -> dict[str, Any] | None:
+        about = context.prediction_api.about()
+        refusal, has = about.get("challenger_refusal"), about.get("challenger")
+        if number and refusal and refusal["version"] == number:
+            raise _Refused(f"The API does not serve version {number}: {refusal['reason']}.")
+        seen = (has["version"], has["percent"], has["mode"]) if has else None
+        everywhere = {worker.get("challenger") for worker in about["workers"]} == {number}
+        return about if seen == wanted and everywhere else None
+
+    try:
+        return wait_until(
+            look,
+            what="the API to follow",
+            seconds=SERVED_WITHIN,
+            hint="Look: make logs SERVICE=prediction-api",
+        )
+    except _Refused as refused:
+        raise LoopError(str(refused), "The champion answers everything. Choose another version") from refused
+
+
+class _Refused(Exception):
+    """No use in waiting."""
