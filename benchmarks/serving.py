@@ -1,8 +1,8 @@
 """How fast the prediction API answers, beside `mlflow models serve`: `make bench-serving`.
 
 Both serve the model that the iris project of `gitea_repos/model_training` trains, one process each, and get
-the same bodies from wrk. Ours runs as it is shipped: validation, headers, JSON log and metrics on; there is
-no prediction log yet. Beside them: a route that only answers, on our server, and `predict` in a loop without
+the same bodies from wrk. Ours runs as it is shipped: validation, headers, JSON log, metrics and
+prediction log on. Beside them: a route that only answers, on our server, and `predict` in a loop without
 HTTP. All run one after the other, in rounds, so that a slow minute of the machine meets all of them; a server
 that is not asked idles. The table and the ratios are medians over the rounds. `CPU ms` is the server's per
 request, `client CPU` the share of a core that wrk took. The last line of the output is one JSON object.

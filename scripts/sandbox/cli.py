@@ -24,7 +24,7 @@ from sandbox import (
 )
 from sandbox.clone import clone_repository
 from sandbox.context import Context
-from sandbox.errors import MachineError, SandboxError, ServiceError, SettingsError
+from sandbox.errors import MachineError, SandboxError, ServiceError, SettingsError, UnknownReference
 from sandbox.locking import only_one
 from sandbox.open_page import find_page, open_page
 from sandbox.preflight import disk_shortage
@@ -32,6 +32,7 @@ from sandbox.receipt import DAG, Receipt
 from sandbox.reference import VERSION
 from sandbox.settings import REPOSITORIES, ROOT, load_settings
 from sandbox.status import describe, show_status
+from sandbox.traced_prediction import TracedPrediction, show_prediction, trace_prediction
 
 TRACE_SECONDS = 1800.0
 REASONS = ("manual", "data", "drift", "schedule")  # docs/architecture.md, seam 8; a push has its own way
@@ -134,10 +135,24 @@ def clone(repository: str, folder: Path | None) -> None:
 def trace_command(ref: str, wait: bool, timeout: float, output: str) -> None:
     """The receipt of a loop. REF: commit, tag, model version, run id; without it: the newest.
 
+    REF may be the X-Request-Id of a prediction too: that prediction, and the receipt of its version.
+
     Exit code: 0 passed, 1 failed or rejected, 3 waiting for a promotion; 0 too while it runs.
     """
     context = Context.load()
-    _end_with(trace.follow(context, ref, timeout) if wait else trace.trace(context, ref), output)
+    try:
+        _end_with(trace.follow(context, ref, timeout) if wait else trace.trace(context, ref), output)
+    except UnknownReference as unknown:
+        _end_with_prediction(trace_prediction(context, unknown), output)
+
+
+def _end_with_prediction(traced: TracedPrediction, output: str) -> None:
+    """Show a prediction with its receipt and exit as that ended."""
+    if output == "json":
+        console.emit_json(traced.as_json())
+    else:
+        show_prediction(traced)
+    sys.exit(traced.exit_code)
 
 
 def _end_with(receipt: Receipt, output: str) -> None:

@@ -5,6 +5,7 @@ SandboxError
 ├── MachineError       something the machine lacks: Git, disk, a port
 ├── ServiceError       a service that does not start or does not answer
 └── LoopError          a loop, commit or model that is not there or did not pass
+    └── UnknownReference   a REF that names nothing
 """
 
 
@@ -30,3 +31,15 @@ class ServiceError(SandboxError):
 
 class LoopError(SandboxError):
     """A loop, commit or model is not there or did not pass."""
+
+
+class UnknownReference(LoopError):
+    """No loop has this name."""
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(
+            f"Nothing here is called {ref!r}.",
+            "Give a pushed commit, a tag, a model version (3 or iris/3), a run id, the id of a request,"
+            " or nothing: the newest",
+        )
+        self.ref = ref

@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.completion import PROMOTION
 from sandbox.context import Context
 from sandbox.data_versions import DATA_REF, data_commit
-from sandbox.errors import LoopError
+from sandbox.errors import LoopError, UnknownReference
 from sandbox.git import commits_after, remote_head
 from sandbox.receipt import DAG, Loop
 from sandbox.settings import DATA, REPOSITORIES, ROOT
@@ -18,7 +18,7 @@ VERSION = re.compile(r"(?:(?P<name>[\w.-]+)/)?(?P<version>\d{1,6})")  # a model 
 
 
 def find_loop(context: Context, ref: str) -> Loop:
-    """The loop that `ref` names. Raises LoopError if there is none."""
+    """The loop that `ref` names. Raises UnknownReference if there is none."""
     if not ref:
         return _newest(context)
     looks = (_by_run, _by_version, _by_data_version, _by_commit)
@@ -26,10 +26,7 @@ def find_loop(context: Context, ref: str) -> Loop:
     if found and found.commit and not _seen_by_ci(found.statuses):
         return _unbuilt(context, found)
     if not found:
-        raise LoopError(
-            f"Nothing here is called {ref!r}.",
-            "Give a pushed commit, a tag, a model version (3 or iris/3), a run id, or nothing: the newest",
-        )
+        raise UnknownReference(ref)
     return found
 
 

@@ -77,6 +77,9 @@ class Settings:
     api_max_bytes: int
     api_max_rows: int
     api_keep_models: int
+    prediction_log: str
+    prediction_log_days: float
+    masked_columns: str
     ci_keep_builds: int
     ci_keep_days: int
     keep_environments: int
@@ -119,12 +122,13 @@ class Settings:
 
 
 OPTIONAL = {
-    *("driver", "loop_schedule", "raw_database_url", "model_name", "model_pin", "compose_override"),
+    *("driver", "loop_schedule", "raw_database_url", "model_name", "model_pin", "masked_columns"),
+    "compose_override",
     *("http_proxy", "https_proxy", "no_proxy", "ca_bundle"),
 }
 SECRETS = ("_password", "_secret", "_token", "_secret_key")
 SECRET_FORM = r"[A-Za-z0-9_-]+"
-CHOICES = {"promotion": ("auto", "manual")}
+CHOICES = {"promotion": ("auto", "manual"), "prediction_log": ("on", "off")}
 
 
 def create_env_file(root: Path = ROOT) -> list[str]:

@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 from helpers import FLOWERS, SPECIES, STAGES, detail, predict, states
 
 from sandbox.http import Http
@@ -91,6 +92,36 @@ def test_load_is_answered_by_the_served_version(sandbox):
     print(f"\n{found['requests']} requests, {found['latency_ms']}")
     assert found["failed"] == 0, found["first_failure"]
     assert found["versions"] == {served_version(sandbox): found["requests"]}
+
+
+def test_a_prediction_is_traced_by_its_request_id(sandbox):
+    answer = predict(sandbox, FLOWERS)
+    request_id, version = answer.headers["X-Request-Id"], answer.headers["X-Model-Version"]
+    url = sandbox.url("prediction-api")
+    labels = [SPECIES[1], *SPECIES[1:]]  # one of four that the model has wrong
+
+    def told():
+        said = requests.post(f"{url}/feedback", json={"request_id": request_id, "labels": labels}, timeout=10)
+        assert said.status_code in (200, 404), said.text
+        return said.json() if said.ok else None
+
+    said = wait_until(told, what="the prediction to be logged", seconds=30)
+    assert (said["version"], said["rows"], said["correct"]) == (version, 4, 3)
+    traced = sandbox.json("trace", request_id)
+    assert traced["git_sha"] == answer.headers["X-Git-Commit"]
+    assert traced["state"] == "passed"
+    assert states(traced)["verify"] == "passed"
+    (logged,) = traced["prediction"]["answers"]
+    assert (logged["version"], logged["role"]) == (version, "champion")
+    assert [list(row["inputs"].values()) for row in logged["rows"]] == FLOWERS
+    assert [row["prediction"] for row in logged["rows"]] == SPECIES
+    assert [row["correct"] for row in logged["rows"]] == [False, True, True, True]
+    assert all(1 / 3 < row["confidence"] <= 1 for row in logged["rows"])
+    metrics = requests.get(f"{url}/metrics", timeout=10).text
+    for result, rows in {"correct": 3, "wrong": 1}.items():
+        labelled = rf'model="iris",result="{result}",version="{version}"'
+        assert re.search(rf"prediction_api_feedback_total\{{{labelled}\}} {rows}\.0", metrics), metrics
+    print(f"\ntrace of a request: {logged['ms']} ms to answer", [row["confidence"] for row in logged["rows"]])
 
 
 def test_accuracy_through_the_api_equals_the_metric_in_mlflow(sandbox, clone, mlflow):

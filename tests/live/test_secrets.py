@@ -38,7 +38,7 @@ ENVIRONMENT = {  # of a container: the logins of seam 10 that it needs, and no o
     "airflow-api": AIRFLOW | {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_LOOP_PASSWORD"},
     "airflow-scheduler": AIRFLOW | LOOP,
     "airflow-dag-processor": AIRFLOW | LOOP,
-    "prediction-api": {"MLFLOW_SERVING_PASSWORD"},
+    "prediction-api": {"MLFLOW_SERVING_PASSWORD", "MYSQL_SERVING_PASSWORD"},
     "mysqld-exporter": {"MYSQL_EXPORTER_PASSWORD"},
 }
 VOLUMES = {  # of a server that must know them

@@ -1,6 +1,7 @@
-"""The prediction API: what it serves, and predictions."""
+"""The prediction API: what it serves, what it logged, and predictions."""
 
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -27,6 +28,11 @@ class PredictionApi:
         """All that `GET /model` says. Raises ApiError, also while nothing is served."""
         answer: dict[str, Any] = self.http.get("/model")
         return answer
+
+    def logged(self, request_id: str) -> dict[str, Any] | None:
+        """What the prediction log holds of a request, or None."""
+        found: dict[str, Any] | None = self.http.find(f"/predictions/{quote(request_id, safe='')}")
+        return found
 
     def predict(self, instances: list[Any]) -> requests.Response:
         """Predictions with their headers."""

@@ -36,6 +36,7 @@ def answer_predict(record: Record, content_type: str, service: Service) -> Answe
     predictions, body = predict_body(model, record.body, service.settings.max_rows)
     record.rows = len(predictions)
     service.count(model, predictions)
+    service.log_prediction(record, model, predictions)
     return Answer(200, body)
 
 

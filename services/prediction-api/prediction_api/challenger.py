@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from prediction_api.identity import Identity
 from prediction_api.model import Model
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-ROLES = (CHAMPION, CHALLENGER)
+CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
+ROLES = (CHAMPION, CHALLENGER)  # those that answer
 SPACE = 1 << 64
 
 

@@ -6,6 +6,7 @@ PredictionApiError
 ├── RegistryError    MLflow did not answer, or not with what its API promises
 │   ├── LoginRefused
 │   └── PinError     MODEL_PIN names what MLflow has not got
+├── LogAway          the prediction log's database cannot be used now
 └── Refusal          a model version, or its copy, must not be served
 """
 
@@ -41,6 +42,10 @@ class PinError(RegistryError):
     """MODEL_PIN names what MLflow has not got."""
 
     summary = "MODEL_PIN names no version that MLflow has; mend it in .env, then run make up."
+
+
+class LogAway(PredictionApiError):
+    """The prediction log's database does not let us in; its text has no login."""
 
 
 class Refusal(PredictionApiError):

@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONFIDENCES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
@@ -24,6 +25,8 @@ class Metric:
     type: str
     labels: tuple[str, ...]
     help: str
+    #: Of a histogram.
+    buckets: tuple[float, ...] = SECONDS
 
 
 TABLE = (
@@ -51,6 +54,37 @@ TABLE = (
     ),
     Metric("prediction_api_swaps_total", "counter", ("result",), "Model changes: `served` or `refused`"),
     Metric("prediction_api_registry_errors_total", "counter", (), "Looks at MLflow that failed"),
+    Metric(
+        "prediction_api_log_rows_total",
+        "counter",
+        ("result",),
+        "Rows for the prediction log: `written`, `dropped` by a full queue, or `lost` by the database",
+    ),
+    Metric(
+        "prediction_api_log_queue_rows",
+        "gauge livesum",
+        (),
+        "Rows that wait to be written, as of the writer's last look",
+    ),
+    Metric(
+        "prediction_api_feedback_total",
+        "counter",
+        ("model", "version", "result"),
+        "Rows whose truth was told: `correct` or `wrong`; another truth for a row is one more",
+    ),
+    Metric(
+        "prediction_api_shadow_rows_total",
+        "counter",
+        ("version", "result"),
+        "Rows that a challenger predicted in the shadow: `agree` or `differ` from the answer, or `failed`",
+    ),
+    Metric(
+        "prediction_api_confidence",
+        "histogram",
+        ("model", "version"),
+        "Largest class probability of the rows logged",
+        CONFIDENCES,
+    ),
 )
 
 
@@ -69,6 +103,11 @@ class Metrics:
         self.loaded = collectors["prediction_api_model_loaded_timestamp_seconds"]
         self.swaps = collectors["prediction_api_swaps_total"]
         self.registry_errors = collectors["prediction_api_registry_errors_total"]
+        self.log_rows = collectors["prediction_api_log_rows_total"]
+        self.log_queue_rows = collectors["prediction_api_log_queue_rows"]
+        self.feedback = collectors["prediction_api_feedback_total"]
+        self.shadow_rows = collectors["prediction_api_shadow_rows_total"]
+        self.confidence = collectors["prediction_api_confidence"]
         # `labels` takes a lock and makes strings; what every request counts is looked up here.
         self.requests_of = cache(self.requests.labels)
         self.seconds_of = cache(self.seconds.labels)
@@ -94,7 +133,7 @@ def _collector(metric: Metric, registry: CollectorRegistry) -> Any:
     if kind == "counter":
         return Counter(**arguments)
     if kind == "histogram":
-        return Histogram(**arguments, buckets=SECONDS)
+        return Histogram(**arguments, buckets=metric.buckets)
     return Gauge(**arguments, multiprocess_mode=mode)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import pandas as pd
+
 from prediction_api.body import decode
 from prediction_api.identity import Identity, model_headers
 from prediction_api.problems import Problem
@@ -17,7 +19,7 @@ from prediction_api.validation import invalid, read_instances, validate
 MAX_COUNTED_CLASSES = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """One loaded version: all that an answer needs, so that no answer can mix two versions."""
 
@@ -55,14 +57,32 @@ class Model:
         return self._predict(validate(rows, self.signature)) if labels is None else labels
 
     def _predict(self, table: list[list[Any]]) -> list[Any]:
-        inputs = self.signature.array(table) if self.takes_arrays else self.signature.frame(table)
         try:
-            return self.estimator.predict(inputs).tolist()
+            return self.estimator.predict(self._inputs(table)).tolist()
         except (ValueError, TypeError) as error:
             # Say, a category that was not in the training data: the values are at fault, not the service.
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             detail = f"the model refuses these values: {reason}"
             raise invalid([{"field": "instances", "rule": "model", "row": None, "detail": detail}]) from error
+
+    def _inputs(self, table: list[list[Any]]) -> Any:
+        return self.signature.array(table) if self.takes_arrays else self.signature.frame(table)
+
+    def confidences(self, rows: list[Any]) -> list[float | None]:
+        """The largest class probability of each row, for the log: never asked for in a request.
+
+        None for a model that knows none. Raises whatever the model does.
+        """
+        probabilities = getattr(self.estimator, "predict_proba", None)
+        if probabilities is None:
+            return [None] * len(rows)
+        array = self.shortcut.reading.read(rows) if self.shortcut else None
+        if array is None:
+            inputs = self._inputs(validate(rows, self.signature))
+        else:
+            inputs = pd.DataFrame(array, columns=self.signature.index, copy=False)
+        largest = probabilities(inputs).max(axis=1)
+        return [confidence if confidence == confidence else None for confidence in largest.tolist()]
 
     def count(self, predictions: list[Any]) -> Counter[str]:
         """How often each metric label occurs; the set of metric labels is bounded."""

@@ -13,12 +13,16 @@ KINDS = {
     "unknown-role": (400, "There is no such role"),
     "not-found": (404, "There is no such route"),
     "no-challenger": (404, "There is no challenger"),
+    "log-off": (404, "Predictions are not logged here"),
+    "unknown-request": (404, "The log has no such request"),
     "method-not-allowed": (405, "The route does not know this method"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body must be JSON"),
     "invalid-instances": (422, "The instances do not fit the model"),
+    "invalid-feedback": (422, "The labels do not fit the request"),
     "unexpected": (500, "The service failed unexpectedly"),
     "no-model": (503, "No model is served yet"),
+    "log-away": (503, "The prediction log does not answer"),
 }
 
 

@@ -12,7 +12,7 @@ from prediction_api.serving import Serving
 #: Where the layers find the record of a request in its WSGI environment.
 RECORD = "prediction_api.record"
 PREDICTS = frozenset({"/predict"})
-ROUTES = frozenset({"/predict", "/health", "/ready", "/model", "/metrics"})
+ROUTES = frozenset({"/predict", "/feedback", "/health", "/ready", "/model", "/metrics"})
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 Headers = list[tuple[str, str]]
@@ -38,7 +38,7 @@ class Record:
     def __init__(self, environ: dict[str, Any], serving: Serving) -> None:
         self.started = time.perf_counter()
         path = environ.get("PATH_INFO", "")
-        self.route = path if path in ROUTES else "other"
+        self.route = path if path in ROUTES else _route(path)
         self.method = environ["REQUEST_METHOD"][:16]
         self.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         self.asked_role = environ.get("HTTP_X_MODEL_ROLE", "") if self.route in PREDICTS else CHAMPION
@@ -50,6 +50,10 @@ class Record:
         self.rows = 0
         self.status = 500
         self.headers: Headers = []
+
+
+def _route(path: str) -> str:
+    return "/predictions" if path.startswith("/predictions/") else "other"
 
 
 def _request_id(given: str) -> str:

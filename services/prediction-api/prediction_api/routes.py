@@ -9,13 +9,14 @@ from prediction_api import metrics, problems
 from prediction_api.answers import Answer, answer_predict, answer_problem, answer_unexpected, served
 from prediction_api.loading import servable
 from prediction_api.model import Model
+from prediction_api.prediction_log import routes as prediction_log
 from prediction_api.problems import Problem
 from prediction_api.record import RECORD, Record
 from prediction_api.service import Service
 
 blueprint = Blueprint("api", __name__)
 
-ALL_ROUTES = "The routes are /predict, /health, /ready, /model and /metrics."
+ALL_ROUTES = "The routes are /predict, /feedback, /predictions/<id>, /health, /ready, /model and /metrics."
 
 
 @blueprint.post("/predict")
@@ -58,6 +59,7 @@ def show_metrics() -> Response:
 def register(app: Flask) -> None:
     """Give the application its routes and its form of error answers."""
     app.register_blueprint(blueprint)
+    app.register_blueprint(prediction_log.blueprint)
     app.register_error_handler(Problem, _answer_problem)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_unexpected)

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from prediction_api.challenger import CHAMPION
 from prediction_api.copies import Copies
 from prediction_api.follower import Follower
 from prediction_api.metrics import Metrics, forget_processes
 from prediction_api.model import Model
+from prediction_api.prediction_log.log import PredictionLog
+from prediction_api.record import Record
 from prediction_api.registry import Registry
 from prediction_api.serving import Serving
 from prediction_api.settings import Settings
@@ -20,6 +23,7 @@ class Service:
         self.metrics = Metrics()
         self.workers = Workers(settings.workers_folder)
         self.serving = Serving(self.metrics, self.workers)
+        self.log = PredictionLog(settings, self.metrics) if settings.prediction_log else None
         copies = Copies(settings.models_folder, settings.keep_models)
         self.follower = Follower(settings, self.serving, Registry(settings), copies, self.metrics)
 
@@ -29,6 +33,17 @@ class Service:
         forget_processes(self.settings.metrics_folder, lives)
         self.follower.start_from_copy()
         self.follower.start()
+        if self.log:
+            self.log.writer.start()
+
+    def log_prediction(self, record: Record, model: Model, predictions: list[Any]) -> None:
+        """Log what was predicted, and have the shadow predict it too; nobody waits for either."""
+        if self.log is None:
+            return
+        self.log.put(record, model, predictions)
+        shadow = self.serving.shadow
+        if shadow and record.role == CHAMPION:
+            self.log.put_shadow(record, shadow, predictions)
 
     def count(self, model: Model, predictions: list[Any]) -> None:
         """Count what was predicted."""

@@ -36,6 +36,12 @@ class Serving:
         model = self.model
         return model.identity if model else None
 
+    @property
+    def shadow(self) -> Model | None:
+        """The challenger that predicts beside the champion, if there is one."""
+        challenger = self.challenger
+        return challenger.model if challenger and challenger.challenge.shadow else None
+
     def choose(self, asked: str, key: str) -> tuple[Model | None, str]:
         """The model that answers a request, and its role: the one asked for, else by the request's key."""
         challenger = self.challenger

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from prediction_api.errors import SettingsError
 
+#: What the prediction log can be kept in.
+DATABASES = ("sqlite:///", "mysql+pymysql://")
+
 Number = TypeVar("Number", int, float)
 
 
@@ -30,6 +33,11 @@ class Settings:
     max_bytes: int = 1_048_576
     max_rows: int = 1_000
     keep_models: int = 3
+    prediction_log: bool = True
+    #: Where it is, in SQLAlchemy's form; empty: a SQLite file in `home`.
+    prediction_log_url: str = field(default="", repr=False)
+    prediction_log_days: float = 30.0
+    masked_columns: frozenset[str] = frozenset()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -49,6 +57,12 @@ class Settings:
             max_bytes=_number(environ, "API_MAX_BYTES", cls.max_bytes, int, 1, 1 << 30),
             max_rows=_number(environ, "API_MAX_ROWS", cls.max_rows, int, 1, 1_000_000),
             keep_models=_number(environ, "API_KEEP_MODELS", cls.keep_models, int, 1, 1_000),
+            prediction_log=_switch(environ, "PREDICTION_LOG", cls.prediction_log),
+            prediction_log_url=_database(environ, "PREDICTION_LOG_URL"),
+            prediction_log_days=_number(
+                environ, "PREDICTION_LOG_DAYS", cls.prediction_log_days, float, 0.0001, 36_500
+            ),
+            masked_columns=_names(environ, "MASKED_COLUMNS"),
         )
 
     @property
@@ -86,6 +100,25 @@ def _pin(environ: Mapping[str, str]) -> str:
     if value and not re.fullmatch(r"[1-9][0-9]{0,9}|[0-9a-f]{32}", value):
         raise SettingsError(f"MODEL_PIN={value!r} must be a version such as 3, or a run id of 32 hex digits.")
     return value
+
+
+def _switch(environ: Mapping[str, str], name: str, default: bool) -> bool:
+    text = environ.get(name, "").strip()
+    if text not in {"", "on", "off"}:
+        raise SettingsError(f"{name}={text!r} must be on or off.")
+    return text == "on" if text else default
+
+
+def _database(environ: Mapping[str, str], name: str) -> str:
+    # It may hold a password, so the message does not show it.
+    value = environ.get(name, "").strip()
+    if value and not value.startswith(DATABASES):
+        raise SettingsError(f"{name} must begin with {' or '.join(DATABASES)}.")
+    return value
+
+
+def _names(environ: Mapping[str, str], name: str) -> frozenset[str]:
+    return frozenset(filter(None, map(str.strip, environ.get(name, "").split(","))))
 
 
 def _number(

@@ -1,0 +1,122 @@
+"""From a request that was answered to the rows of the table `predictions`."""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from prediction_api import logs
+from prediction_api.body import decode
+from prediction_api.challenger import SHADOW
+from prediction_api.metrics import Metrics
+from prediction_api.model import Model
+from prediction_api.prediction_log.entries import Entry
+from prediction_api.validation import read_instances
+
+MASK = "***"
+
+Row = dict[str, Any]
+
+
+class Rows:
+    """Makes rows, with confidences worked out for many requests at once, and counts those."""
+
+    def __init__(self, masked: frozenset[str], metrics: Metrics) -> None:
+        self._masked = masked
+        self._metrics = metrics
+        #: The model of which a log line said that it fails.
+        self._failing: Model | None = None
+
+    def of(self, entries: Iterable[Entry]) -> list[list[Row]]:
+        """The rows of each entry."""
+        asked_for = [(entry, _instances(entry)) for entry in entries]
+        read = [(self._shadowed(entry, instances), instances) for entry, instances in asked_for]
+        asked: dict[Model, list[Any]] = {}
+        for entry, instances in read:
+            asked.setdefault(entry.model, []).extend(instances)
+        sure = {model: iter(self._confidences(model, instances)) for model, instances in asked.items()}
+        return [
+            self._rows(entry, instances, list(islice(sure[entry.model], len(instances))))
+            for entry, instances in read
+        ]
+
+    def _rows(self, entry: Entry, instances: list[Any], confidences: list[float | None]) -> list[Row]:
+        columns = [(name, name in self._masked) for name in entry.model.signature.names]
+        common = _common(entry)
+        return [
+            {
+                **common,
+                "row": number,
+                "inputs": _inputs(instance, columns),
+                "prediction": entry.predictions[number],
+                "confidence": confidences[number],
+            }
+            for number, instance in enumerate(instances)
+        ]
+
+    def _shadowed(self, entry: Entry, instances: list[Any]) -> Entry:
+        """An entry of a shadow with its own predictions, counted by whether it agrees."""
+        if entry.role != SHADOW:
+            return entry
+        try:
+            predictions = entry.model.predict(instances)
+        except Exception as error:  # it may have other columns, or fail in any way: nobody is waiting for it
+            self._say_once(entry.model, f"cannot predict in the shadow: {type(error).__name__}: {error}")
+            predictions = [None] * len(instances)
+        for said, answered in zip(predictions, entry.predictions, strict=True):
+            result = "failed" if said is None else "agree" if said == answered else "differ"
+            self._metrics.shadow_rows.labels(entry.model.identity.version, result).inc()
+        return entry._replace(predictions=predictions)
+
+    def _confidences(self, model: Model, instances: list[Any]) -> list[float | None]:
+        try:
+            confidences = model.confidences(instances)
+        except Exception as error:  # a model may fail in any way; its predictions are logged all the same
+            self._say_once(model, f"has no confidence: {type(error).__name__}: {error}")
+            return [None] * len(instances)
+        observe = self._metrics.confidence.labels(*model.labels[:2]).observe
+        for confidence in confidences:
+            if confidence is not None:
+                observe(confidence)
+        return confidences
+
+    def _say_once(self, model: Model, text: str) -> None:
+        if model is not self._failing:
+            self._failing = model
+            logs.write("warning", "prediction_log", message=f"{model.identity} {text[:300]}")
+
+
+def _common(entry: Entry) -> Row:
+    """What all rows of a request share."""
+    model, version, git_sha, data_version = entry.model.labels
+    return {
+        "entry": _in_order_of_time(entry.at),
+        "at": datetime.fromtimestamp(entry.at, UTC).replace(tzinfo=None),
+        "request_id": entry.request_id,
+        "model": model,
+        "version": version,
+        "git_sha": git_sha,
+        "data_version": data_version,
+        "role": entry.role,
+        "ms": round(entry.ms, 3),
+    }
+
+
+def _instances(entry: Entry) -> list[Any]:
+    """The rows of the body; it was taken once, so every rule is kept."""
+    return read_instances(decode(entry.body), entry.model.signature, len(entry.predictions))
+
+
+def _inputs(instance: Any, columns: list[tuple[str, bool]]) -> dict[str, Any]:
+    """The row by column names in the model's order; a column that was left out stays out."""
+    if type(instance) is list:
+        return {
+            name: MASK if masked else cell for (name, masked), cell in zip(columns, instance, strict=True)
+        }
+    return {name: MASK if masked else instance[name] for name, masked in columns if name in instance}
+
+
+def _in_order_of_time(at: float) -> str:
+    """An id of 32 hex digits: microseconds, then chance."""
+    return f"{int(at * 1e6):016x}{os.urandom(8).hex()}"
