@@ -39,6 +39,10 @@ run: $(SANDBOX) ## The loop by hand: make run CODE=<commit> DATA=<data version> 
 data-push: $(SANDBOX) ## New raw data, and the loop with them: make data-push FILE=iris.csv
 	@$(SANDBOX) data push "$(or $(FILE),$(error Name the file: make data-push FILE=iris.csv))"
 
+.PHONY: scenario
+scenario: $(SANDBOX) ## Other data and their model: make scenario NAME=heart (or iris, sentiment)
+	@$(SANDBOX) scenario "$(NAME)"
+
 .PHONY: promote
 promote: $(SANDBOX) ## Serve a registered version: make promote VERSION=3
 	@$(SANDBOX) promote "$(VERSION)" --model "$(MODEL)"

@@ -30,6 +30,8 @@ from sandbox.open_page import find_page, open_page
 from sandbox.preflight import disk_shortage
 from sandbox.receipt import DAG, Receipt
 from sandbox.reference import VERSION
+from sandbox.scenario import bring, show_brought
+from sandbox.scenarios import SCENARIOS
 from sandbox.settings import REPOSITORIES, ROOT, load_settings
 from sandbox.status import describe, show_status
 from sandbox.traced_prediction import TracedPrediction, show_prediction, trace_prediction
@@ -266,6 +268,23 @@ def challenge_command(version: str, percent: float, shadow: bool, off: bool, mod
         console.emit_json(about)
     else:
         challenge.show_challenge(about)
+
+
+@cli.command(name="scenario")
+@click.argument("name", type=click.Choice([*SCENARIOS]))
+@timeout
+@output
+def scenario_command(name: str, timeout: float, output: str) -> None:
+    """Push data and model of the scenario NAME, follow the loop; change nothing where it is served already.
+
+    Exit codes are those of `run`.
+    """
+    brought = bring(Context.load(), name, timeout)
+    if output == "json":
+        console.emit_json(brought.as_json())
+    else:
+        show_brought(brought)
+    sys.exit(trace.exit_code(brought.receipt))
 
 
 @cli.command(name="demo")

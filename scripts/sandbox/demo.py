@@ -1,15 +1,20 @@
 """`sandbox demo`: a harmless commit goes through the whole loop, then the new model answers."""
 
+import json
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sandbox import console, trace
 from sandbox.clone import clone_repository
 from sandbox.context import Context
 from sandbox.git import IDENTITY, git
+from sandbox.scenarios import SCENARIOS
 from sandbox.settings import CODE
 
+FIRST = "iris"  # asked for several flowers at once
 DEMO_SECONDS = 900.0
 FLOWERS = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2]]
 
@@ -22,7 +27,7 @@ def run_demo(context: Context) -> int:
     receipt = trace.follow(context, commit, DEMO_SECONDS)
     trace.show_receipt(receipt)
     if receipt.state == "passed":
-        _predict(context)
+        ask(context)
     return trace.exit_code(receipt)
 
 
@@ -37,13 +42,23 @@ def _push_change(context: Context, folder: Path) -> str:
     return git("rev-parse", "HEAD", folder=folder)
 
 
-def _predict(context: Context) -> None:
-    answer = context.prediction_api.predict(FLOWERS)
+def ask(context: Context) -> None:
+    """Ask the served model, where it is known what to ask."""
+    served = (context.prediction_api.model() or {}).get("name", "")
+    request = {"instances": FLOWERS} if served == FIRST else dict(_example(served))
+    if not request:
+        return
+    answer = context.prediction_api.predict(request)
     headers = answer.headers
     console.say()
-    console.say(f"POST {context.endpoints.prediction_api.outside}/predict  instances {FLOWERS}")
+    console.say(f"POST {context.endpoints.prediction_api.outside}/predict  {json.dumps(request)}")
     console.say(f"  {answer.text.strip()}")
     console.say(
         f"  {headers['X-Model-Name']} version {headers['X-Model-Version']}, "
         f"commit {headers['X-Git-Commit'][:12]}, data {headers['X-Data-Version']}"
     )
+
+
+def _example(model: str) -> Mapping[str, Any]:
+    """A row of the model of a scenario; empty for a model of somebody's own."""
+    return SCENARIOS[model].example if model in SCENARIOS else {}

@@ -20,6 +20,7 @@ IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }
 
+NO_RUN = "\nStarts-Run: no\n"  # the end of a message: `ci deliver` starts no run of such a commit
 MAIN = "refs/heads/main"
 LOGIN = re.compile(r"//[^/@\s]*@")  # in an address: it stays out of messages
 

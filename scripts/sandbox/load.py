@@ -77,7 +77,7 @@ class Load:
 
     def _ask(self, api: PredictionApi, instances: list[Any], due: float) -> Answered:
         try:
-            answer = api.predict(instances)
+            answer = api.predict({"instances": instances})
         except ApiError as error:
             return Answered(due, self._now() - due, error.status, why=str(error))
         version, found = answer.headers.get("X-Model-Version", ""), answer.json()["predictions"]

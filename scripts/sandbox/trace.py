@@ -91,9 +91,9 @@ def show_receipt(receipt: Receipt) -> None:
 
 
 def registered_version(receipt: Receipt) -> str:
-    """The number at the end of what `register` says: `iris version 3`."""
+    """As `iris/3`, of what `register` says: `iris version 3`; the served model may be another one."""
     said = next((stage.detail for stage in receipt.stages if stage.name == "register"), "")
-    return said.rsplit(" ", 1)[-1]
+    return "/".join(said.split(" version ")[-2:])
 
 
 def _show_progress(view: Live, receipt: Receipt, said: set[str]) -> None:

@@ -224,7 +224,7 @@ def test_one_word_for_the_loop_prefers_what_went_wrong():
 def test_a_receipt_that_waits_says_the_command_that_serves(capsys):
     stages = [Stage("register", "passed", detail="iris version 3"), Stage("promote", "waiting")]
     show_receipt(Receipt("manual-1", "manual-1", "", "waiting", 21.0, stages))
-    assert capsys.readouterr().out.endswith("make promote VERSION=3\n")
+    assert capsys.readouterr().out.endswith("make promote VERSION=iris/3\n")
 
 
 def row(status, moment, number):

@@ -75,6 +75,8 @@ def _column(file: str, column: pd.Series, kind: str) -> pd.Series:
         raise TrainingError(
             f"{file}: text column {column.name!r} is empty in {missing.sum()} rows; drop them in the data."
         )
+    if kind == "categorical" and pd.api.types.is_numeric_dtype(column) and column.dtype != bool:
+        return column  # codes are asked for as numbers; one that is ever empty comes as a double
     return column.astype(str).astype(object).mask(missing, None)
 
 

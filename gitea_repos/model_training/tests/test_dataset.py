@@ -25,6 +25,15 @@ def test_columns_come_in_the_order_of_the_schema_and_in_the_types_of_their_kinds
     assert rows["colour"].tolist() == ["red", None, "blue", "red"]
 
 
+def test_codes_of_a_category_stay_numbers_and_one_that_is_ever_empty_comes_as_a_double(tmp_path):
+    codes = FRAME.assign(colour=[2, 0, 1, 2])
+    dataset = read_dataset(write_folder(tmp_path, codes, codes.assign(colour=[2, None, 1, 2]), SCHEMA))
+    assert dataset.train.rows["colour"].tolist() == [2, 0, 1, 2]
+    assert dataset.train.rows["colour"].dtype == np.int64
+    assert dataset.test.rows["colour"].dtype == np.float64
+    assert dataset.test.rows["colour"].isna().sum() == 1
+
+
 @pytest.mark.parametrize("labels", [["a", "b"], [0, 1], [True, False]])
 def test_labels_stay_what_they_are(tmp_path, labels):
     dataset = read(tmp_path, FRAME.assign(label=labels * 2))

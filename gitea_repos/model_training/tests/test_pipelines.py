@@ -1,14 +1,17 @@
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from builders import FROZEN_PARAMS
+from builders import FROZEN_PARAMS, write_folder
+from model_training.dataset import read_dataset
 from model_training.errors import TrainingError
 from model_training.params import Params
 from model_training.pipelines import PIPELINES, build_pipeline, fit_pipeline
 from model_training.schema import Schema
 from model_training.smoke import check_kinds, made_up_labels, made_up_rows
+from model_training.trust import check_types
 
 SMALL = {
     "logistic_regression": {},
@@ -74,6 +77,17 @@ def test_unseen_and_missing_values_are_no_error_when_serving():
     pipeline = fit_pipeline(Params("toy", "logistic_regression", 1), MIXED, made_up_rows(MIXED))
     rows = pd.DataFrame({"a_numeric": [None, 3.0], "a_categorical": ["never seen", None]})
     assert set(pipeline.predict(rows)) <= {"good", "bad"}
+
+
+def test_codes_are_categories_and_no_amounts_also_where_some_are_missing(tmp_path):
+    schema = Schema("toy", "label", {"code": "categorical"})
+    frame = pd.DataFrame({"code": [0, 1, 2, None] * 30, "label": ["good", "bad", "good", "bad"] * 30})
+    dataset = read_dataset(write_folder(tmp_path, frame, frame.dropna(), vars(schema)))
+    pipeline = fit_pipeline(Params("toy", "logistic_regression", 1), schema, dataset.train)
+    check_types(pipeline)
+    rows = pd.DataFrame({"code": [0.0, 1.0, 2.0, np.nan]})
+    assert pipeline.predict(rows).tolist() == ["good", "bad", "good", "bad"]
+    assert set(pipeline.predict(pd.DataFrame({"code": [9.0]}))) <= {"good", "bad"}
 
 
 @pytest.mark.parametrize(

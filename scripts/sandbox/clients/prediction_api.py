@@ -34,6 +34,6 @@ class PredictionApi:
         found: dict[str, Any] | None = self.http.find(f"/predictions/{quote(request_id, safe='')}")
         return found
 
-    def predict(self, instances: list[Any]) -> requests.Response:
-        """Predictions with their headers."""
-        return self.http.call("POST", "/predict", json={"instances": instances})
+    def predict(self, request: Any) -> requests.Response:
+        """Predictions with their headers; `request` has one of the forms that `POST /predict` takes."""
+        return self.http.call("POST", "/predict", json=request)

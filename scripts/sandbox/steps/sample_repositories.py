@@ -4,14 +4,13 @@ import tempfile
 from pathlib import Path
 
 from sandbox.context import Context
-from sandbox.git import IDENTITY, git, remote_head
+from sandbox.git import IDENTITY, NO_RUN, git, remote_head
 from sandbox.settings import CODE, DEPLOYED, REPOSITORIES, ROOT
 
 DATE = "2026-01-01T00:00:00+0000"  # fixed, so that equal content is an equal commit on every machine
-STARTS_THE_FIRST_RUN = CODE
+STARTS_THE_FIRST_RUN = CODE  # one first run, not three
 DAGS = "airflow_dags"
 MESSAGE = "Start of {name}\n"
-MARK = "\nStarts-Run: no\n"  # read by `ci deliver`; one first run, not three
 
 
 def run(context: Context) -> str:
@@ -38,7 +37,7 @@ def _push(name: str, url: str) -> bool:
     source = ROOT / "gitea_repos" / name
     if remote_head(url, "main", source):
         return False
-    message = MESSAGE.format(name=name) + ("" if name == STARTS_THE_FIRST_RUN else MARK)
+    message = MESSAGE.format(name=name) + ("" if name == STARTS_THE_FIRST_RUN else NO_RUN)
     dates = {"GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE}
     with tempfile.TemporaryDirectory() as folder:
         env = IDENTITY | dates | {"GIT_DIR": str(Path(folder) / ".git"), "GIT_WORK_TREE": str(source)}

@@ -1,0 +1,187 @@
+"""`sandbox scenario` on bare repositories: what it pushes, in which order, and what it leaves alone."""
+
+import json
+import shlex
+from types import SimpleNamespace
+
+import pytest
+
+from sandbox import scenario as module
+from sandbox.errors import LoopError
+from sandbox.git import IDENTITY, git
+from sandbox.raw_store import Folder
+from sandbox.receipt import Receipt, Stage
+from sandbox.scenario import bring, curl_line, show_brought
+from sandbox.scenarios import SCENARIOS
+from sandbox.settings import CODE, DATA
+
+PASSED = Receipt("x", "x", "x", "passed", 1.0, [Stage("verify", "passed")])
+ANSWER = {"predictions": ["yes"]}
+
+
+class FakeApi:
+    """Serves one model."""
+
+    def __init__(self, name):
+        self.served, self.asked = {"name": name, "version": "3", "git_sha": "c" * 40}, []
+
+    def model(self):
+        return self.served
+
+    def predict(self, request):
+        self.asked.append(request)
+        return SimpleNamespace(json=lambda: ANSWER)
+
+
+@pytest.fixture
+def context(tmp_path, monkeypatch):
+    """Both repositories with the params.yaml of iris and another file, and what was followed or started."""
+    for name in (DATA, CODE):
+        folder = tmp_path / f"{name}.work"
+        folder.mkdir()
+        git("init", "--quiet", "--initial-branch=main", folder=folder)
+        (folder / "params.yaml").write_bytes(SCENARIOS["iris"].params[name].read_bytes())
+        (folder / "README.md").write_text("A person's own words\n")
+        commit(folder, "One")
+        git("clone", "--quiet", "--bare", str(folder), str(tmp_path / f"{name}.git"), folder=tmp_path)
+        git("remote", "add", "origin", str(tmp_path / f"{name}.git"), folder=folder)
+    followed, started = [], []
+    monkeypatch.setattr(module.trace, "follow", lambda _c, ref, _s: followed.append(ref) or PASSED)
+    monkeypatch.setattr(module.trace, "trace", lambda _c, ref: Receipt(ref, ref, "", "passed", None))
+    monkeypatch.setattr(
+        module, "start_and_follow", lambda _c, dag, conf, _s: started.append((dag, conf)) or PASSED
+    )
+    monkeypatch.setattr(module, "raw_store", lambda _context: Folder(tmp_path / "data"))
+    return SimpleNamespace(
+        endpoints=SimpleNamespace(
+            clone_url=lambda name: f"file://{tmp_path}/{name}.git",
+            prediction_api=SimpleNamespace(outside="http://127.0.0.1:1"),
+        ),
+        settings=SimpleNamespace(model_name=""),
+        driver=SimpleNamespace(services=lambda: [SimpleNamespace(running=True)]),
+        prediction_api=FakeApi("iris"),
+        folder=tmp_path,
+        followed=followed,
+        started=started,
+    )
+
+
+def commit(folder, message):
+    git("add", "--all", folder=folder)
+    git("commit", "--quiet", "--message", message, folder=folder, env=IDENTITY)
+
+
+def look(context, name, *arguments):
+    return git(*arguments, folder=context.folder / f"{name}.git")
+
+
+def edit(context, name, text):
+    """A person's own params.yaml on main; its commit."""
+    folder = context.folder / f"{name}.work"
+    git("pull", "--quiet", "origin", "main", folder=folder)
+    (folder / "params.yaml").write_text(text)
+    commit(folder, "My own")
+    git("push", "--quiet", "origin", "main", folder=folder)
+    return git("rev-parse", "HEAD", folder=folder)
+
+
+def test_both_params_are_pushed_and_only_the_last_commit_starts_a_run(context):
+    brought = bring(context, "heart", 1)
+    assert list(brought.pushed) == [DATA, CODE]
+    for name, sha in brought.pushed.items():
+        assert look(context, name, "rev-parse", "main") == sha
+        assert look(context, name, "diff", "--name-only", f"{sha}~", sha) == "params.yaml"
+        pushed = look(context, name, "show", f"{sha}:params.yaml")
+        assert pushed == SCENARIOS["heart"].params[name].read_text().strip()
+    trailers = [look(context, name, "log", "-1", "--format=%(trailers)", "main") for name in (DATA, CODE)]
+    assert trailers == ["Starts-Run: no", ""]
+    assert context.followed == [brought.pushed[CODE]]
+    assert (context.folder / "data/heart-synthetic.csv").read_bytes() == SCENARIOS["heart"].raw()
+    assert context.prediction_api.asked == [SCENARIOS["heart"].example]
+
+
+def test_what_is_served_already_is_left_alone(context, capsys):
+    brought = bring(context, "iris", 1)
+    assert (brought.pushed, context.followed, context.started) == ({}, [], [])
+    assert brought.receipt.ref == "iris/3"
+    assert "nothing to do: iris version 3 is served" in capsys.readouterr().err
+
+
+def test_a_raw_file_that_is_there_stays(context):
+    (context.folder / "data").mkdir()
+    (context.folder / "data/heart-synthetic.csv").write_text("mine")
+    bring(context, "heart", 1)
+    assert (context.folder / "data/heart-synthetic.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [DATA, CODE])
+def test_what_was_pushed_half_is_completed_by_a_push_that_starts_the_run(context, name):
+    bring(context, "heart", 1)
+    edit(context, name, SCENARIOS["iris"].params[name].read_text())
+    brought = bring(context, "heart", 1)
+    assert list(brought.pushed) == [name]
+    assert look(context, name, "log", "-1", "--format=%(trailers)", "main") == ""
+    assert context.followed[-1] == brought.pushed[name]
+
+
+def test_what_was_pushed_and_is_not_served_is_run_again(context):
+    bring(context, "heart", 1)
+    brought = bring(context, "heart", 1)
+    assert brought.pushed == {}
+    assert context.started == [("train_and_serve", {"reason": "manual"})]
+
+
+@pytest.mark.parametrize("state", ["running", "waiting"])
+def test_what_was_pushed_and_is_on_its_way_is_followed(context, monkeypatch, state):
+    bring(context, "heart", 1)
+    monkeypatch.setattr(
+        module.trace, "trace", lambda _c, _ref: Receipt("manual-7", "manual-7", "", state, None)
+    )
+    bring(context, "heart", 1)
+    assert (context.followed[-1], context.started) == ("manual-7", [])
+
+
+def test_a_params_file_of_a_persons_own_is_named_and_stays_in_git(context, capsys):
+    mine = edit(context, CODE, "model: iris\nseed: 7\n")
+    bring(context, "heart", 1)
+    said = capsys.readouterr().err
+    assert f"params.yaml of {CODE} was a person's own" in said
+    assert f"git checkout {mine[:12]} -- params.yaml" in said
+    assert f"params.yaml of {DATA}" not in said
+    assert look(context, CODE, "show", f"{mine}:params.yaml") == "model: iris\nseed: 7"
+    assert f"params.yaml before: {mine}" in look(context, CODE, "log", "-1", "--format=%B", "main")
+
+
+def test_an_api_that_is_pinned_to_another_model_is_named(context):
+    context.settings.model_name = "iris"
+    with pytest.raises(LoopError, match="MODEL_NAME=iris"):
+        bring(context, "heart", 1)
+    assert not (context.folder / "data").exists()
+
+
+def test_a_stopped_sandbox_gets_nothing(context):
+    context.driver.services = lambda: [SimpleNamespace(running=False)]
+    with pytest.raises(LoopError, match="stopped"):
+        bring(context, "heart", 1)
+    assert not (context.folder / "data").exists()
+
+
+def test_a_loop_that_did_not_pass_shows_no_example(context, monkeypatch, capsys):
+    rejected = Receipt("x", "x", "x", "rejected", 1.0, [Stage("gate", "rejected")])
+    monkeypatch.setattr(module.trace, "follow", lambda *_: rejected)
+    brought = bring(context, "heart", 1)
+    show_brought(brought)
+    assert "curl" not in capsys.readouterr().out
+    assert brought.as_json()["example"]["answer"] is None
+
+
+def test_the_json_is_the_receipt_with_what_was_pushed_and_the_example(context):
+    told = bring(context, "sentiment", 1).as_json()
+    assert (told["state"], told["scenario"], list(told["pushed"])) == ("passed", "sentiment", [DATA, CODE])
+    assert told["example"]["url"] == "http://127.0.0.1:1/predict"
+    assert told["example"]["answer"] == ANSWER
+
+
+def test_the_curl_line_survives_a_shell():
+    words = shlex.split(curl_line("http://x/predict", {"text": "it's très bon"}))
+    assert json.loads(words[-1]) == {"text": "it's très bon"}
