@@ -17,20 +17,35 @@ SERVED_WITHIN = 60.0  # seconds; a worker looks every API_POLL_SECONDS
 def challenge(context: Context, version: str, model: str, percent: float, shadow: bool) -> dict[str, Any]:
     """Let a version (`3` or `iris/3`) challenge and wait until the API has it. Raises LoopError."""
     match = VERSION.fullmatch(version)
-    name, number = (match["name"] or model, match["version"]) if match else (model, version)
-    found = find_version(context, number, name)
-    name = found["name"]
-    champion = context.mlflow.champion(name)
-    if champion and champion["version"] == number:
-        raise LoopError(
-            f"{name} version {number} is the champion: it cannot challenge itself.",
-            "Choose another version; make trace shows the newest",
-        )
+    found = find_version(context, match["version"], match["name"] or model) if match else None
+    name, number = (found["name"], found["version"]) if found else (model, version)
+    _check_served(context, name, number)
     mlflow = context.mlflow
-    mlflow.set_model_tag(name, PERCENT, f"{percent:g}")
+    mlflow.delete_alias(name, ALIAS)  # the tags are of the one that comes, not of the one that challenged
+    mlflow.set_model_tag(name, PERCENT, repr(percent))
     mlflow.set_model_tag(name, MODE, "shadow" if shadow else "split")
     mlflow.set_alias(name, ALIAS, number)
     return _followed(context, number, percent, shadow)
+
+
+def _check_served(context: Context, name: str, number: str) -> None:
+    """Raises LoopError where no version of this model could challenge, or this one could not."""
+    served = context.prediction_api.about()
+    if pin := served.get("pin"):
+        raise LoopError(
+            f"The API serves what MODEL_PIN={pin} names, and no challenger beside it.",
+            "Empty MODEL_PIN in .env, then: make up",
+        )
+    if served["name"] != name:
+        raise LoopError(
+            f"{served['name']} is served, so a version of {name} cannot challenge.",
+            f"Serve {name} first: make promote VERSION={name}/{number}",
+        )
+    if (context.mlflow.champion(name) or {}).get("version") == number:
+        raise LoopError(
+            f"{name} version {number} is the champion: it cannot challenge itself.",
+            "Choose another version",
+        )
 
 
 def end_challenge(context: Context, model: str) -> dict[str, Any]:
@@ -56,7 +71,7 @@ def show_challenge(about: dict[str, Any]) -> None:
 
 
 def _followed(context: Context, number: str | None, percent: float, shadow: bool) -> dict[str, Any]:
-    """What the API says once every worker has it. Raises LoopError with the API's reason."""
+    """What the API says once every worker has the version. Raises LoopError with the API's reason."""
     wanted = (number, percent, "shadow" if shadow else "split") if number else None
 
     def look() -> dict[str, Any] | None:
@@ -76,7 +91,10 @@ def _followed(context: Context, number: str | None, percent: float, shadow: bool
             hint="Look: make logs SERVICE=prediction-api",
         )
     except _Refused as refused:
-        raise LoopError(str(refused), "The champion answers everything. Choose another version") from refused
+        raise LoopError(
+            str(refused),
+            "The champion answers everything. End it: make challenge OFF=1; or choose another version",
+        ) from refused
 
 
 class _Refused(Exception):

@@ -1,6 +1,7 @@
 """The `sandbox` command: every verb is a few lines here; the only place that exits."""
 
 import errno
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -38,6 +39,16 @@ from sandbox.traced_prediction import TracedPrediction, show_prediction, trace_p
 
 TRACE_SECONDS = 1800.0
 REASONS = ("manual", "data", "drift", "schedule")  # docs/architecture.md, seam 8; a push has its own way
+
+
+class Finite(click.FloatRange):
+    """A range without the number that is none, which compares with nothing."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Raises BadParameter, shown by Click."""
+        number = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value!r} is no number.", param, ctx)
+
 
 output = click.option(
     "-o",
@@ -233,8 +244,8 @@ def rollback(version: str, model: str, timeout: float, output: str) -> None:
 
 
 @cli.command(name="load")
-@click.option("--rate", default=50.0, type=click.FloatRange(0.1, 2000), help="Requests a second [50].")
-@click.option("--seconds", default=20.0, type=click.FloatRange(1, 86400), help="How long [20].")
+@click.option("--rate", default=50.0, type=Finite(0.1, 2000), help="Requests a second [50].")
+@click.option("--seconds", default=20.0, type=Finite(1, 86400), help="How long [20].")
 @click.option("--rows", default=1, type=click.IntRange(1, 1000), help="Rows of a request [1].")
 @output
 def load_command(rate: float, seconds: float, rows: int, output: str) -> None:
@@ -249,7 +260,7 @@ def load_command(rate: float, seconds: float, rows: int, output: str) -> None:
 
 @cli.command(name="challenge")
 @click.argument("version", default="", callback=_model_version)
-@click.option("--percent", default=10.0, type=click.FloatRange(0, 100), help="Share of the requests [10].")
+@click.option("--percent", default=10.0, type=Finite(0, 100), help="Share of the requests [10].")
 @click.option("--shadow", is_flag=True, help="Answer nothing, predict beside.")
 @click.option("--off", is_flag=True, help="Nobody challenges any more.")
 @model

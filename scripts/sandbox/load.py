@@ -15,7 +15,6 @@ from typing import Any
 
 from sandbox.clients.prediction_api import PredictionApi
 from sandbox.http import ApiError
-from sandbox.wait import pause
 
 MOST_CLIENTS = 64
 RATE_OF_A_CLIENT = 20.0  # requests a second; below this a new client costs more than it brings
@@ -34,6 +33,11 @@ class Answered:
     version: str = ""
     predictions: tuple[Any, ...] = ()
     why: str = ""
+
+    @property
+    def at(self) -> float:
+        """When it was answered, in seconds since the start."""
+        return self.due + self.seconds
 
 
 class Load:
@@ -63,14 +67,13 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        self.seconds = time.monotonic() - self._began
         for thread in self._threads:
             thread.join()
-        self.seconds = time.monotonic() - self._began
 
     def _client(self, due: float) -> None:
         api, chance = self._connect(), random.Random(due)
-        while not self._over.is_set():
-            pause(max(0.0, due - self._now()))
+        while not self._over.wait(max(0.0, due - self._now())):
             instances = [chance.choice(self._rows) for _ in range(self._size)]
             self.answered.append(self._ask(api, instances, due))
             due += self._every
@@ -78,9 +81,11 @@ class Load:
     def _ask(self, api: PredictionApi, instances: list[Any], due: float) -> Answered:
         try:
             answer = api.predict({"instances": instances})
+            version, found = answer.headers.get("X-Model-Version", ""), answer.json()["predictions"]
         except ApiError as error:
             return Answered(due, self._now() - due, error.status, why=str(error))
-        version, found = answer.headers.get("X-Model-Version", ""), answer.json()["predictions"]
+        except (ValueError, KeyError, TypeError) as error:
+            return Answered(due, self._now() - due, 0, why=f"an answer without predictions: {error!r}")
         return Answered(due, self._now() - due, answer.status_code, version, tuple(found))
 
     def _now(self) -> float:
@@ -88,14 +93,18 @@ class Load:
 
 
 def summary(load: Load, rate: float) -> dict[str, Any]:
-    """The document of `sandbox load -o json`; latencies in milliseconds."""
+    """The document of `sandbox load -o json`; latencies in milliseconds.
+
+    `unsent` were due, but every client still waited for an answer. A second is that of the answer.
+    """
     answered = sorted(load.answered, key=lambda each: each.due)
     failed = [each for each in answered if each.status != 200]
     by_second: dict[int, list[Answered]] = {}
     for each in answered:
-        by_second.setdefault(int(each.due), []).append(each)
+        by_second.setdefault(int(each.at), []).append(each)
     return {
         "rate": rate,
+        "unsent": max(0, int(load.seconds * rate) - len(answered)),
         "reached_rps": round(len(answered) / load.seconds, 1) if load.seconds else 0.0,
         "seconds": round(load.seconds, 1),
         "requests": len(answered),

@@ -12,7 +12,7 @@ from sandbox.wait import Deadline, pause
 
 ROWS_FILE = "verification.json"  # of the model's run (docs/architecture.md, seam 7)
 SAY_EVERY = 5  # seconds
-MOST_COLUMNS, LINES = 100, 16  # of the plot
+FEWEST_COLUMNS, MOST_COLUMNS, LINES = 20, 100, 16  # of the plot
 
 
 def run_load(context: Context, rate: float, seconds: float, size: int) -> dict[str, Any]:
@@ -50,6 +50,9 @@ def show_load(found: dict[str, Any]) -> None:
         f"{found['requests']} requests in {found['seconds']} s, {found['reached_rps']} a second, "
         f"{found['failed']} failed; {versions or 'no answer'}"
     )
+    if found["unsent"]:
+        missed = f"{found['unsent']} more were due"
+        console.note(f"{missed}: the API, or this machine, cannot do {found['rate']:g} a second")
     console.say("  ".join(f"{name} {value} ms" for name, value in found["latency_ms"].items()))
     if found["failed"]:
         console.problem(
@@ -68,7 +71,7 @@ def plot(by_second: list[dict[str, Any]]) -> str:
         legend_labels=names,
         lines=True,
         y_min=0,
-        width=min(MOST_COLUMNS, console.out.width - 10),
+        width=max(FEWEST_COLUMNS, min(MOST_COLUMNS, console.out.width - 10)),
         height=LINES,
         color=["blue", "red"] if console.out.is_terminal else False,
         title="latency in ms, by second",
@@ -82,9 +85,12 @@ def _watch(load: Load, deadline: Deadline) -> None:
         pause(1.0)
         second += 1
         if second % SAY_EVERY == 0:
-            recent = [each for each in load.answered if each.due >= second - SAY_EVERY]
+            recent = [each for each in load.answered if each.at >= second - SAY_EVERY]
             failed = sum(each.status != 200 for each in recent)
             times = latencies(recent)
+            if not recent:
+                console.news(f"{second:>4} s  no answer")
+                continue
             console.news(
                 f"{second:>4} s  {len(recent) / SAY_EVERY:.0f} a second, {failed} failed, "
                 f"p50 {times.get('p50', 0)} ms, p99 {times.get('p99', 0)} ms"

@@ -127,7 +127,7 @@ def _planned(context: Context, run: dict[str, Any]) -> dict[str, Any]:
 def _by_hand(loop: Loop, plan: dict[str, Any]) -> list[Stage]:
     """Of a run that no push started: why it was, and of which code and data."""
     detail = f"started by {plan.get('reason') or loop.run_id.split('-')[0]}"
-    known = [f"{word} {plan[key][:12]}" for word, key in NAMED.items() if plan.get(key)]
+    known = [f"{word} {str(plan[key])[:12]}" for word, key in NAMED.items() if plan.get(key)]
     detail += f": {', '.join(known)}" if known else ""
     return [Stage("push", "skipped", detail=detail), Stage("ci", "skipped")]
 
@@ -214,7 +214,8 @@ def _task_stage(
     start = plan.get("start_date") or decisive.get("start_date") or ""
     seconds = _seconds(start, decisive.get("end_date") or "") if decisive.get("start_date") else None
     url = outcome.get("url") or _task_url(context, where, decisive)
-    return Stage(name, state, _utc(start), seconds, url, outcome.get("detail", ""))
+    died = state == "failed" and outcome.get("state") == "running"  # what it waited for is not why
+    return Stage(name, state, _utc(start), seconds, url, "" if died else outcome.get("detail", ""))
 
 
 def _stage_state(task_state: str, said: str, run_state: str) -> str:

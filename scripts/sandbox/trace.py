@@ -86,7 +86,7 @@ def show_receipt(receipt: Receipt) -> None:
             console.say(f"{stage.name}: {stage.url}")
     if any(stage.name == "data" and stage.detail.startswith(INVALID) for stage in receipt.stages):
         console.say("Every loop reads these raw data. Mend them, then: make data-push FILE=<the mended file>")
-    if receipt.state == "waiting":
+    if receipt.state == "waiting" and not any("MODEL_PIN" in stage.detail for stage in receipt.stages):
         console.say(f"Serve it: make promote VERSION={registered_version(receipt)}")
 
 

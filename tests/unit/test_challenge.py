@@ -51,6 +51,7 @@ class FakeApi:
 def says(version=None, percent=10.0, mode="split", workers=(None,), refusal=None):
     has = {"version": version, "percent": percent, "mode": mode} if version else None
     return {
+        "name": "iris",
         "version": "2",
         "challenger": has,
         "challenger_refusal": refusal,
@@ -69,11 +70,11 @@ def context_of(*answers):
 
 def test_alias_and_tags_are_set_and_every_worker_is_waited_for():
     half = says("1", 25.0, workers=("1", None))
-    context = context_of(says(), half, says("1", 25.0, workers=("1", "1")))
+    context = context_of(says(), says(), half, says("1", 25.0, workers=("1", "1")))
     about = challenge.challenge(context, "1", "", 25.0, shadow=False)
     assert about["challenger"]["percent"] == 25.0
-    tags = [("iris", "challenger_percent", "25"), ("iris", "challenger_mode", "split")]
-    assert context.mlflow.done == [*tags, ("iris", "challenger", "1")]
+    tags = [("iris", "challenger_percent", "25.0"), ("iris", "challenger_mode", "split")]
+    assert context.mlflow.done == [("iris", "challenger"), *tags, ("iris", "challenger", "1")]
     assert len(context.prediction_api.answers) == 1
 
 
@@ -95,3 +96,17 @@ def test_it_ends_also_where_nobody_challenged(capsys):
     challenge.show_challenge(challenge.end_challenge(context, ""))
     assert context.mlflow.done == [("iris", "challenger")]
     assert "nobody challenges version 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("served", "said"),
+    [
+        ({"name": "wine"}, "a version of iris cannot challenge"),
+        ({"pin": "7"}, "MODEL_PIN=7"),
+    ],
+)
+def test_what_could_never_challenge_is_refused_before_anything_is_changed(served, said):
+    context = context_of(says() | served)
+    with pytest.raises(LoopError, match=said):
+        challenge.challenge(context, "iris/1", "", 10.0, shadow=False)
+    assert context.mlflow.done == []

@@ -71,11 +71,36 @@ def test_a_server_that_is_away_is_a_failure_and_no_crash():
 
 
 def test_requests_are_due_at_the_rate_whatever_the_server_does(connect):
+    wanted = [n / 40 for n in range(8)]
     with Load(connect, ROWS, rate=40) as load:
-        while len(load.answered) < 12:
+        while len([each for each in load.answered if each.due < 8 / 40 - 0.001]) < 8:
             pass
-    due = sorted(each.due for each in load.answered)[:8]
-    assert due == pytest.approx([n / 40 for n in range(8)])
+    assert sorted(each.due for each in load.answered)[:8] == pytest.approx(wanted)
+
+
+def test_a_stall_is_in_the_latency_of_those_that_were_due_meanwhile(connect, monkeypatch):
+    """Half a second in which nobody is answered: who was due then has waited."""
+    stalled, gate, answer = threading.Event(), threading.Lock(), Api.do_POST
+
+    def stalls(handler):
+        with gate:
+            if not stalled.is_set():
+                stalled.set()
+                threading.Event().wait(0.5)
+        answer(handler)
+
+    monkeypatch.setattr(Api, "do_POST", stalls)
+    with Load(connect, ROWS, rate=40) as load:
+        while len([each for each in load.answered if each.due < 0.3]) < 10:
+            pass
+    waited = [each for each in load.answered if each.due < 0.3]
+    assert all(each.seconds > 0.5 - each.due - 0.02 for each in waited)
+
+
+def test_what_was_due_and_not_sent_is_told():
+    load = Load(lambda: None, ROWS, rate=10)
+    load.seconds, load.answered = 5.0, [Answered(0.1, 0.2, 200)] * 20
+    assert summary(load, 10)["unsent"] == 30
 
 
 def test_percentiles_are_of_the_nearest_rank():

@@ -11,7 +11,7 @@ from loop.git import Clone
 from loop.mlflow import MLflow, Version
 from loop.plan import CODE
 from loop.prediction import PredictionAPI
-from loop.register import CHAMPION, version_url
+from loop.register import CHALLENGER, CHAMPION, version_url
 from loop.run import Outcome, Run
 from loop.serve import pinned
 
@@ -81,12 +81,20 @@ def superseded(run: Run, commit: str, champion: Version) -> str:
     )
 
 
+def end_challenge(mlflow: MLflow, version: Version) -> None:
+    """Who has won challenges no more: left there, the alias would bring it back beside the next champion."""
+    challenger = mlflow.aliased(version.name, CHALLENGER)
+    if challenger and challenger.number == version.number:
+        mlflow.delete_alias(version.name, CHALLENGER)
+
+
 def crown(run: Run, mlflow: MLflow, version: Version) -> Outcome:
     """Set the alias and the time of it; what it replaces is written down first."""
     previous = rollback.remember(mlflow, version, run.key)
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     mlflow.set_alias(version.name, CHAMPION, version.number)
     mlflow.set_model_tag(version.name, rollback.AT, now)
+    end_challenge(mlflow, version)
     values = {
         "name": version.name,
         "version": version.number,

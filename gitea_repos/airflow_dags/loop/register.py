@@ -6,7 +6,7 @@ from loop.mlflow import MLflow
 from loop.repeat import identity
 from loop.run import Outcome, Run
 
-CANDIDATE, CHAMPION = "candidate", "champion"
+CANDIDATE, CHALLENGER, CHAMPION = "candidate", "challenger", "champion"
 
 
 def register(run: Run, plan: dict[str, Any], data: dict[str, Any], train: dict[str, Any]) -> Outcome:

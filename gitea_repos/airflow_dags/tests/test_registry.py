@@ -80,6 +80,19 @@ def test_the_first_model_becomes_champion(run: Run, registry: Any) -> None:
     assert registry.models["iris"]["tags"]["promoted_at"].endswith("+00:00")
 
 
+@pytest.mark.usefixtures("code")
+@pytest.mark.parametrize(("challenger", "left"), [("1", None), ("2", "2")])
+def test_a_challenger_that_is_promoted_challenges_no_more(
+    run: Run, registry: Any, challenger: str, left: str | None
+) -> None:
+    for name in ("r1", "r2"):
+        registry.add("iris", name, code_commit="c" * 40)
+    registry.models["iris"]["aliases"]["challenger"] = challenger
+    promote(run, planned("c" * 40), DATA, trained(), {"name": "iris", "version": "1"})
+    assert champion_of(registry) == "1"
+    assert registry.models["iris"]["aliases"].get("challenger") == left
+
+
 @pytest.mark.parametrize(("mode", "state"), [("no", "skipped"), ("manual", "waiting")])
 def test_promotion_that_is_not_wanted_changes_nothing(run: Run, registry: Any, mode: str, state: str) -> None:
     registry.add("iris", "r1")

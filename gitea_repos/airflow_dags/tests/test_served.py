@@ -52,9 +52,7 @@ def test_a_refusal_fails_at_once_with_its_reason(run: Run, api: Any) -> None:
         serve(patient, PROMOTED)
 
 
-def test_a_pinned_api_is_named_at_once_and_the_promotion_undone(
-    run: Run, api: Any, promoted: Any
-) -> None:
+def test_a_pinned_api_is_named_at_once_and_the_promotion_undone(run: Run, api: Any, promoted: Any) -> None:
     api.workers, api.pin = [("iris", "0")], "7"
     patient = replace(run, limits=replace(run.limits, waits=replace(run.limits.waits, served=60)))
     with pytest.raises(Failure, match=r"MODEL_PIN=7 names \(empty it in .env, then: make up\)"):

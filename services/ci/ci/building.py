@@ -177,7 +177,7 @@ class Run:
             self._steps(stage)
         except StepFailed as error:
             self.builder.store.mark_stage(self.build, position, "failed")
-            tests = failed_tests(self.execution.folder, stage, began)
+            tests = self.log.masked(failed_tests(self.execution.folder, stage, began))
             raise type(error)(f"stage {stage.name}: {error}{tests}") from error
         self.builder.store.mark_stage(self.build, position, "passed")
         return True

@@ -64,9 +64,17 @@ class BuildLog:
                 return line.strip("=-_ ")[:150]
         return ""
 
-    def _add(self, line: bytes) -> None:
+    def masked(self, text: str) -> str:
+        """The text without secrets, for a place that everybody may read."""
+        return plain(self._mask(text.encode(errors="replace")))
+
+    def _mask(self, data: bytes) -> bytes:
         for secret in self.secrets:
-            line = line.replace(secret, b"****")
+            data = data.replace(secret, b"****")
+        return data
+
+    def _add(self, line: bytes) -> None:
+        line = self._mask(line)
         self.file.write(line + b"\n")
         self.file.flush()
         self.last_lines.append(plain(line).strip())

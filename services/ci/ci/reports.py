@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -10,22 +11,26 @@ from junitparser import JUnitXml, JUnitXmlError, TestCase, TestSuite
 
 from ci.pipeline import Report, Stage
 
+LONGEST = 90  # characters of a name, so that the status has room for the rest
+
 
 def failed_tests(folder: Path, stage: Stage, since: float) -> str:
     """`; failed: tests.test_a.test_b and 2 more`, from reports written after `since` (seconds of the epoch).
 
     Empty where no test failed or no report can be read: the stage has failed anyway.
     """
-    names = [name for path in _reports(folder, stage) if _written(path) >= since for name in _failed(path)]
+    paths = dict.fromkeys(_reports(folder, stage))
+    names = [name for path in paths if _written(path) >= since for name in _failed(path)]
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"; failed: {names[0]}{more}" if names else ""
+    return f"; failed: {' '.join(names[0].split())[:LONGEST]}{more}" if names else ""
 
 
 def _reports(folder: Path, stage: Stage) -> Iterator[Path]:
     for step in stage.post.steps(passed=False):
         if isinstance(step, Report) and step.name == "junit":
-            for pattern in step.files.split(","):
-                yield from sorted(folder.glob(pattern.strip().lstrip("/")))
+            for pattern in filter(None, (part.strip().lstrip("/") for part in step.files.split(","))):
+                with suppress(ValueError):  # a pattern of Ant that Python's glob does not know
+                    yield from sorted(folder.glob(pattern))
 
 
 def _written(path: Path) -> float:
@@ -35,7 +40,7 @@ def _written(path: Path) -> float:
 def _failed(path: Path) -> Iterator[str]:
     try:
         report = JUnitXml.fromfile(str(path))
-    except (OSError, ParseError, JUnitXmlError):
+    except (OSError, ParseError, JUnitXmlError, ValueError, LookupError):  # also of its encoding
         return
     for suite in [report] if isinstance(report, TestSuite) else report:
         for case in suite:

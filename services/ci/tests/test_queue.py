@@ -61,7 +61,7 @@ def test_a_red_build_says_stage_exit_code_and_reason(start_queue: StartQueue, re
     assert [stage.state for stage in ci.store.stages(NAME, 1)] == ["passed", "failed", "skipped"]
 
 
-JUNIT = """<testsuites><testsuite name="pytest" tests="3">
+JUNIT = """<?xml version="1.0" encoding="UTF-8"?><testsuites><testsuite name="pytest" tests="3">
 <testcase classname="tests.test_a" name="test_fine"/>
 <testcase classname="tests.test_a" name="test_first"><failure message="no">no</failure></testcase>
 <testcase classname="tests.test_b" name="test_second"><error message="no">no</error></testcase>
@@ -74,16 +74,17 @@ JUNIT = """<testsuites><testsuite name="pytest" tests="3">
         ("cp report.xml build/junit.xml", "; failed: tests.test_a.test_first and 1 more"),
         ("cp -p old.xml build/junit.xml", ""),
         ("echo '<testsuites>' > build/junit.xml", ""),
+        ("sed 's/UTF-8/foo/' report.xml > build/junit.xml", ""),
         ("true", ""),
     ],
-    ids=["written", "left by an earlier build", "broken", "none"],
+    ids=["written", "left by an earlier build", "broken", "of no encoding", "none"],
 )
 def test_a_red_build_names_the_first_failed_test(
     start_queue: StartQueue, repository: Repository, write: str, said: str
 ) -> None:
     ci = start_queue()
     script = f"mkdir build && cp report.xml old.xml && touch -d 2020-01-01 old.xml && {write}; exit 1"
-    post = "post { always { junit 'build/junit.xml' } }"
+    post = "post { always { junit 'build/junit.xml, build/*.xml,' } }"
     jenkinsfile = pipeline(f"test: {script}").replace("steps {", f"{post}\n steps {{")
     _, detail = build(ci, repository, {"Jenkinsfile": jenkinsfile, "report.xml": JUNIT})
     assert detail.startswith("stage test: exit 1")

@@ -31,7 +31,7 @@ class Answer:
 def answer_predict(record: Record, content_type: str, service: Service) -> Answer:
     """Predict the instances in the body; Problem says why not."""
     check_media_type(content_type)
-    check_role(record.asked_role)
+    check_choice(record)
     model = served(record, service)
     predictions, body = predict_body(model, record.body, service.settings.max_rows)
     record.rows = len(predictions)
@@ -40,9 +40,11 @@ def answer_predict(record: Record, content_type: str, service: Service) -> Answe
     return Answer(200, body)
 
 
-def check_role(asked: str) -> None:
-    """Problem 400 where X-Model-Role names neither of the two."""
-    if asked and asked not in ROLES:
+def check_choice(record: Record) -> None:
+    """Problem 400 where X-Model-Role names neither of the two, or X-Split-Key cannot be told apart."""
+    if record.split_key == "":  # what the server makes of a header that is not visible ASCII
+        raise Problem("unknown-key", "X-Split-Key must be visible ASCII, or be left out.")
+    if record.asked_role and record.asked_role not in ROLES:
         raise Problem("unknown-role", f"X-Model-Role must be {' or '.join(ROLES)}, or be left out.")
 
 

@@ -130,7 +130,9 @@ class Follower:
             return
         try:
             model = model or load(self._copies.fetch(challenge.identity, self._registry), challenge.identity)
-        except Refusal as refusal:
+        except (Refusal, RegistryError) as error:
+            # Also where MLflow breaks off while sending it: the champion is followed on without a pause.
+            refusal = error if isinstance(error, Refusal) else Refusal("its files could not be had")
             if current:
                 self._serving.challenge(None)
             self._refused_challenger = self._again(self._refused_challenger, challenge.identity)
@@ -179,7 +181,8 @@ class Follower:
 
     def _report_registry(self, champion: Identity | None) -> None:
         if champion:
-            self._report("following", "info", f"Following MLflow, whose champion is {champion}.")
+            which = "MODEL_PIN names" if self._settings.model_pin else "its champion is"
+            self._report("following", "info", f"Following MLflow: {which} {champion}.")
         else:
             which = self._settings.model_name or "registered model"
             self._report("empty", "info", f"MLflow has no {which} with the alias champion yet.")

@@ -10,6 +10,7 @@ MEDIA_TYPE = "application/problem+json"
 #: Slug to status and title; the slug ends the document's `type`.
 KINDS = {
     "malformed-body": (400, "The body is not readable JSON"),
+    "unknown-key": (400, "The split key cannot be read"),
     "unknown-role": (400, "There is no such role"),
     "not-found": (404, "There is no such route"),
     "no-challenger": (404, "There is no challenger"),

@@ -31,6 +31,7 @@ class Record:
         "role",
         "route",
         "rows",
+        "split_key",
         "started",
         "status",
     )
@@ -42,10 +43,10 @@ class Record:
         self.method = environ["REQUEST_METHOD"][:16]
         self.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         self.asked_role = environ.get("HTTP_X_MODEL_ROLE", "") if self.route in PREDICTS else CHAMPION
-        key = environ.get("HTTP_X_SPLIT_KEY") or self.request_id
+        self.split_key = environ.get("HTTP_X_SPLIT_KEY")
         #: The model this request is answered with, and its role; taken once.
         self.model: Model | None
-        self.model, self.role = serving.choose(self.asked_role, key)
+        self.model, self.role = serving.choose(self.asked_role, self.split_key or self.request_id)
         self.body = b""
         self.rows = 0
         self.status = 500

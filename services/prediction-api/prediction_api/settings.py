@@ -97,6 +97,8 @@ def _url(environ: Mapping[str, str], name: str) -> str:
 
 def _pin(environ: Mapping[str, str]) -> str:
     value = environ.get("MODEL_PIN", "").strip()
+    if value.isdigit() and not environ.get("MODEL_NAME", "").strip():
+        raise SettingsError(f"MODEL_PIN={value} needs MODEL_NAME: every model has a version of that number.")
     if value and not re.fullmatch(r"[1-9][0-9]{0,9}|[0-9a-f]{32}", value):
         raise SettingsError(f"MODEL_PIN={value!r} must be a version such as 3, or a run id of 32 hex digits.")
     return value

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -13,9 +14,9 @@ from servers import IRIS, Api, Mlflow, wait_until
 
 from prediction_api.application import create_app
 from prediction_api.challenger import CHALLENGER, CHAMPION, Challenge, Challenger
-from prediction_api.errors import SettingsError
+from prediction_api.errors import RegistryError, SettingsError
 from prediction_api.loading import load
-from prediction_api.registry import MODE, PERCENT
+from prediction_api.registry import MODE, PERCENT, Look
 from prediction_api.service import Service
 from prediction_api.serving import MLFLOW
 from prediction_api.settings import Settings
@@ -114,12 +115,43 @@ def test_other_routes_speak_of_the_champion(challenged: Callable[..., Service], 
 
 @pytest.mark.parametrize("given", ["0", "latest", "3 ", "a" * 31])
 def test_a_pin_that_can_be_none_is_refused_at_the_start(given: str) -> None:
-    environ = {"API_HOME": "x", "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MODEL_PIN": given}
+    where = {"API_HOME": "x", "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MODEL_NAME": "iris"}
+    environ = where | {"MODEL_PIN": given}
     if given.strip() == "3":
         assert Settings.from_env(environ).model_pin == "3"
         return
     with pytest.raises(SettingsError, match="MODEL_PIN"):
         Settings.from_env(environ)
+
+
+def test_a_pinned_number_needs_the_models_name() -> None:
+    environ = {"API_HOME": "x", "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MODEL_PIN": "3"}
+    with pytest.raises(SettingsError, match="MODEL_PIN=3 needs MODEL_NAME"):
+        Settings.from_env(environ)
+
+
+def test_a_key_that_the_server_could_not_read_is_refused(
+    challenged: Callable[..., Service], client: Any
+) -> None:
+    challenged()
+    assert predict(client, X_Split_Key="")[::3] == (400, "unknown-key")
+
+
+def test_a_challenger_that_mlflow_breaks_off_costs_the_champion_no_pause(
+    challenged: Callable[..., Service],
+) -> None:
+    service = challenged()
+    service.serving.challenge(None)
+    follower = service.follower
+    champion, wanted = service.serving.identity, Challenge(models.identity("3"), 10.0, False)
+
+    def breaks_off(*_: Any) -> Any:
+        raise RegistryError("MLflow broke off.")
+
+    follower._registry = SimpleNamespace(look=lambda: Look(champion, wanted), artifact_root=breaks_off)
+    assert [follower.look() for _ in range(3)] == [service.settings.poll_seconds] * 3
+    assert service.serving.challenger_refusal["version"] == "3"
+    assert service.serving.away == ""
 
 
 @pytest.fixture
@@ -187,8 +219,7 @@ def test_a_pinned_version_stays_whatever_becomes_champion(
     other = start_api("other", MODEL_NAME=name, MODEL_PIN=run_id)
     other.serves("1")
     mlflow_server.promote(name, "2")
-    looks = other.get("/metrics").text
-    wait_until("it has looked again", lambda: other.get("/metrics").text != looks)
+    start_api("follower", MODEL_NAME=name).serves("2")
     assert other.get("/model").json()["version"] == "1"
 
 

@@ -114,7 +114,7 @@ class Failing(Registry):
         super().__init__(settings)
         self._errors = errors
 
-    def champion(self) -> None:
+    def look(self) -> Look:
         raise self._errors.pop(0)
 
 
