@@ -31,6 +31,8 @@ def challenge(context: Context, version: str, model: str, percent: float, shadow
 def _check_served(context: Context, name: str, number: str) -> None:
     """Raises LoopError where no version of this model could challenge, or this one could not."""
     served = context.prediction_api.about()
+    if not served:
+        raise LoopError("No model is served that could be challenged.", "Run: make status, it tells why")
     if pin := served.get("pin"):
         raise LoopError(
             f"The API serves what MODEL_PIN={pin} names, and no challenger beside it.",
@@ -76,6 +78,8 @@ def _followed(context: Context, number: str | None, percent: float, shadow: bool
 
     def look() -> dict[str, Any] | None:
         about = context.prediction_api.about()
+        if not about:
+            return None
         refusal, has = about.get("challenger_refusal"), about.get("challenger")
         if number and refusal and refusal["version"] == number:
             raise _Refused(f"The API does not serve version {number}: {refusal['reason']}.")

@@ -86,6 +86,11 @@ def _refuse_in_vain(context: Context, scenario: Scenario) -> None:
             f"The prediction API serves {pinned} alone: .env says MODEL_NAME={pinned}.",
             f"Empty MODEL_NAME in .env, then: make up, and: {again}",
         )
+    if pin := context.settings.model_pin:
+        raise LoopError(
+            f"The prediction API serves one version alone: .env says MODEL_PIN={pin}.",
+            f"Empty MODEL_PIN in .env, then: make up, and: {again}",
+        )
 
 
 def _put_raw(context: Context, scenario: Scenario) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sandbox import console
+from sandbox.clients.prediction_api import served
 from sandbox.context import Context
 from sandbox.drivers.base import Service
 from sandbox.settings import REPOSITORIES
@@ -18,14 +19,16 @@ def describe(context: Context) -> dict[str, Any]:
             {"name": s.name, "url": s.url, "healthy": s.healthy, "detail": s.detail} for s in services
         ],
         "repositories": {name: _repository(context, name) for name in REPOSITORIES},
-        "model": _model(context, services),
+        **_served(context, services),
     }
 
 
-def _model(context: Context, services: list[Service]) -> dict[str, Any] | None:
-    """What our API serves; another program on its port is not asked."""
+def _served(context: Context, services: list[Service]) -> dict[str, Any]:
+    """What our API serves, who challenges, what is pinned; another program on its port is not asked."""
     running = any(s.running for s in services if s.name == "prediction-api")
-    return context.prediction_api.model() if running else None
+    about = context.prediction_api.about() if running else None
+    beside = about or {}
+    return {"model": served(about), "challenger": beside.get("challenger"), "pin": beside.get("pin")}
 
 
 def _repository(context: Context, name: str) -> dict[str, str]:
@@ -47,7 +50,11 @@ def show_status(described: dict[str, Any]) -> None:
     model = described["model"]
     console.say()
     console.say(f"Driver   {described['driver']}, state in {described['state']}")
-    console.say(f"Model    {_model_line(model) if model else 'none is served'}")
+    pin = f" (MODEL_PIN={described['pin']})" if described["pin"] else ""
+    console.say(f"Model    {_model_line(model) if model else 'none is served'}{pin}")
+    if challenger := described["challenger"]:
+        share = "in the shadow" if challenger["mode"] == "shadow" else f"{challenger['percent']:g} %"
+        console.say(f"Beside   version {challenger['version']}, {share}; end it: make challenge OFF=1")
 
 
 def _model_line(model: dict[str, str]) -> str:

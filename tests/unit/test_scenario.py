@@ -57,7 +57,7 @@ def context(tmp_path, monkeypatch):
             clone_url=lambda name: f"file://{tmp_path}/{name}.git",
             prediction_api=SimpleNamespace(outside="http://127.0.0.1:1"),
         ),
-        settings=SimpleNamespace(model_name=""),
+        settings=SimpleNamespace(model_name="", model_pin=""),
         driver=SimpleNamespace(services=lambda: [SimpleNamespace(running=True)]),
         prediction_api=FakeApi("iris"),
         folder=tmp_path,
@@ -152,9 +152,10 @@ def test_a_params_file_of_a_persons_own_is_named_and_stays_in_git(context, capsy
     assert f"params.yaml before: {mine}" in look(context, CODE, "log", "-1", "--format=%B", "main")
 
 
-def test_an_api_that_is_pinned_to_another_model_is_named(context):
-    context.settings.model_name = "iris"
-    with pytest.raises(LoopError, match="MODEL_NAME=iris"):
+@pytest.mark.parametrize(("setting", "value"), [("model_name", "iris"), ("model_pin", "3")])
+def test_an_api_that_serves_something_else_alone_is_named(context, setting, value):
+    setattr(context.settings, setting, value)
+    with pytest.raises(LoopError, match=f"{setting.upper()}={value}"):
         bring(context, "heart", 1)
     assert not (context.folder / "data").exists()
 

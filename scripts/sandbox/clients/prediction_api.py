@@ -14,20 +14,19 @@ class PredictionApi:
     def __init__(self, url: str) -> None:
         self.http = Http("prediction-api", url)
 
-    def model(self) -> dict[str, Any] | None:
-        """What is served: name, version, git_sha, data_version. None: no model yet, or the API is down."""
+    def about(self) -> dict[str, Any] | None:
+        """All that `GET /model` says. None: no model yet, or the API is down."""
         try:
-            answer = self.http.get("/model")
+            answer: dict[str, Any] = self.http.get("/model")
         except ApiError as error:
             if error.status in (0, 503):
                 return None
             raise
-        return {key: answer[key] for key in ("name", "version", "git_sha", "data_version")}
-
-    def about(self) -> dict[str, Any]:
-        """All that `GET /model` says. Raises ApiError, also while nothing is served."""
-        answer: dict[str, Any] = self.http.get("/model")
         return answer
+
+    def model(self) -> dict[str, Any] | None:
+        """What is served: name, version, git_sha, data_version; None as `about`."""
+        return served(self.about())
 
     def logged(self, request_id: str) -> dict[str, Any] | None:
         """What the prediction log holds of a request, or None."""
@@ -37,3 +36,8 @@ class PredictionApi:
     def predict(self, request: Any) -> requests.Response:
         """Predictions with their headers; `request` has one of the forms that `POST /predict` takes."""
         return self.http.call("POST", "/predict", json=request)
+
+
+def served(about: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Of what `GET /model` says: which model it is."""
+    return {key: about[key] for key in ("name", "version", "git_sha", "data_version")} if about else None
