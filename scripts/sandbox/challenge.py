@@ -19,7 +19,7 @@ def challenge(context: Context, version: str, model: str, percent: float, shadow
     match = VERSION.fullmatch(version)
     found = find_version(context, match["version"], match["name"] or model) if match else None
     name, number = (found["name"], found["version"]) if found else (model, version)
-    _check_served(context, name, number)
+    _check_served(context, name, number, shadow)
     mlflow = context.mlflow
     mlflow.delete_alias(name, ALIAS)  # the tags are of the one that comes, not of the one that challenged
     mlflow.set_model_tag(name, PERCENT, repr(percent))
@@ -28,7 +28,7 @@ def challenge(context: Context, version: str, model: str, percent: float, shadow
     return _followed(context, number, percent, shadow)
 
 
-def _check_served(context: Context, name: str, number: str) -> None:
+def _check_served(context: Context, name: str, number: str, shadow: bool) -> None:
     """Raises LoopError where no version of this model could challenge, or this one could not."""
     served = context.prediction_api.about()
     if not served:
@@ -37,6 +37,11 @@ def _check_served(context: Context, name: str, number: str) -> None:
         raise LoopError(
             f"The API serves what MODEL_PIN={pin} names, and no challenger beside it.",
             "Empty MODEL_PIN in .env, then: make up",
+        )
+    if shadow and not served.get("logs_predictions"):
+        raise LoopError(
+            "Predictions are not logged, and a shadow is seen there alone.",
+            "Set PREDICTION_LOG=on in .env, then: make up",
         )
     if served["name"] != name:
         raise LoopError(

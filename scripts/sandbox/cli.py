@@ -286,7 +286,7 @@ def challenge_command(version: str, percent: float, shadow: bool, off: bool, mod
 @timeout
 @output
 def scenario_command(name: str, timeout: float, output: str) -> None:
-    """Push data and model of the scenario NAME, follow the loop; change nothing where it is served already.
+    """Push data and model of the scenario NAME, follow the loop; nothing where it is served as shipped.
 
     Exit codes are those of `run`.
     """

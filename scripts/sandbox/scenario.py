@@ -56,9 +56,8 @@ def bring(context: Context, name: str, seconds: float) -> Brought:
     pushed = _push(context, scenario)
     receipt = _follow(context, scenario, pushed, seconds)
     url = f"{context.endpoints.prediction_api.outside}/predict"
-    return Brought(
-        scenario, receipt, pushed, url, _ask(context, scenario) if receipt.state == "passed" else None
-    )
+    answer = _ask(context, scenario) if receipt.state == "passed" else None
+    return Brought(scenario, receipt, pushed, url, answer)
 
 
 def show_brought(brought: Brought) -> None:
@@ -166,5 +165,9 @@ def _receipt_of(context: Context, served: Mapping[str, Any]) -> Receipt:
 
 
 def _ask(context: Context, scenario: Scenario) -> Any:
-    """What the model says to the example."""
+    """What the model says to the example; None where another one came to be served meanwhile."""
+    served = context.prediction_api.model() or {}
+    if served.get("name") != scenario.name:
+        console.note(f"{served.get('name') or 'no model'} is served now, not {scenario.name}: make trace")
+        return None
     return context.prediction_api.predict(dict(scenario.example)).json()

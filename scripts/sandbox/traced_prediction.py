@@ -17,6 +17,7 @@ from sandbox.trace import exit_code, show_receipt
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")  # what the prediction API takes for one
 SHADOW = "shadow"  # the role of an answer that the client did not get
 SHOWN_ROWS = 20
+SHOWN_LETTERS = 200  # of a cell
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,20 @@ def _receipt(context: Context, answer: dict[str, Any]) -> Receipt | None:
         return None
 
 
+def _plain(text: str) -> str:
+    """A client's text as a terminal may show it: nothing that steers it, and not all of a long one."""
+    shown = "".join(letter if letter.isprintable() else "�" for letter in text[:SHOWN_LETTERS])
+    return shown + ("…" if len(text) > SHOWN_LETTERS else "")
+
+
 def _rows_table(rows: list[dict[str, Any]]) -> Table:
     shown = [
         [
             str(row["row"]),
-            ", ".join(f"{name}={value}" for name, value in row["inputs"].items()),
-            str(row["prediction"]),
+            _plain(", ".join(f"{name}={value}" for name, value in row["inputs"].items())),
+            _plain(str(row["prediction"])),
             "" if row["confidence"] is None else f"{row['confidence']:.3f}",
-            str(row.get("label", "")),
+            _plain(str(row.get("label", ""))),
         ]
         for row in rows[:SHOWN_ROWS]
     ]

@@ -53,6 +53,7 @@ def says(version=None, percent=10.0, mode="split", workers=(None,), refusal=None
     return {
         "name": "iris",
         "version": "2",
+        "logs_predictions": True,
         "challenger": has,
         "challenger_refusal": refusal,
         "workers": [{"challenger": worker} for worker in workers],
@@ -103,10 +104,11 @@ def test_it_ends_also_where_nobody_challenged(capsys):
     [
         ({"name": "wine"}, "a version of iris cannot challenge"),
         ({"pin": "7"}, "MODEL_PIN=7"),
+        ({"logs_predictions": False}, "are not logged"),
     ],
 )
 def test_what_could_never_challenge_is_refused_before_anything_is_changed(served, said):
     context = context_of(says() | served)
     with pytest.raises(LoopError, match=said):
-        challenge.challenge(context, "iris/1", "", 10.0, shadow=False)
+        challenge.challenge(context, "iris/1", "", 10.0, shadow=True)
     assert context.mlflow.done == []

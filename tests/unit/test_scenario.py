@@ -20,10 +20,14 @@ ANSWER = {"predictions": ["yes"]}
 
 
 class FakeApi:
-    """Serves one model."""
+    """Serves one model, and after a loop the one it `becomes`."""
 
     def __init__(self, name):
         self.served, self.asked = {"name": name, "version": "3", "git_sha": "c" * 40}, []
+        self.becomes = name
+
+    def after_a_loop(self):
+        self.served["name"] = self.becomes
 
     def model(self):
         return self.served
@@ -45,8 +49,14 @@ def context(tmp_path, monkeypatch):
         commit(folder, "One")
         git("clone", "--quiet", "--bare", str(folder), str(tmp_path / f"{name}.git"), folder=tmp_path)
         git("remote", "add", "origin", str(tmp_path / f"{name}.git"), folder=folder)
-    followed, started = [], []
-    monkeypatch.setattr(module.trace, "follow", lambda _c, ref, _s: followed.append(ref) or PASSED)
+    followed, started, api = [], [], FakeApi("iris")
+
+    def follow(_context, ref, _seconds):
+        followed.append(ref)
+        api.after_a_loop()
+        return PASSED
+
+    monkeypatch.setattr(module.trace, "follow", follow)
     monkeypatch.setattr(module.trace, "trace", lambda _c, ref: Receipt(ref, ref, "", "passed", None))
     monkeypatch.setattr(
         module, "start_and_follow", lambda _c, dag, conf, _s: started.append((dag, conf)) or PASSED
@@ -59,7 +69,7 @@ def context(tmp_path, monkeypatch):
         ),
         settings=SimpleNamespace(model_name="", model_pin=""),
         driver=SimpleNamespace(services=lambda: [SimpleNamespace(running=True)]),
-        prediction_api=FakeApi("iris"),
+        prediction_api=api,
         folder=tmp_path,
         followed=followed,
         started=started,
@@ -86,6 +96,7 @@ def edit(context, name, text):
 
 
 def test_both_params_are_pushed_and_only_the_last_commit_starts_a_run(context):
+    context.prediction_api.becomes = "heart"
     brought = bring(context, "heart", 1)
     assert list(brought.pushed) == [DATA, CODE]
     for name, sha in brought.pushed.items():
@@ -177,10 +188,17 @@ def test_a_loop_that_did_not_pass_shows_no_example(context, monkeypatch, capsys)
 
 
 def test_the_json_is_the_receipt_with_what_was_pushed_and_the_example(context):
+    context.prediction_api.becomes = "sentiment"
     told = bring(context, "sentiment", 1).as_json()
     assert (told["state"], told["scenario"], list(told["pushed"])) == ("passed", "sentiment", [DATA, CODE])
     assert told["example"]["url"] == "http://127.0.0.1:1/predict"
     assert told["example"]["answer"] == ANSWER
+
+
+def test_where_another_model_came_to_be_served_it_is_not_asked(context, capsys):
+    assert bring(context, "heart", 1).answer is None
+    assert context.prediction_api.asked == []
+    assert "iris is served now, not heart" in capsys.readouterr().err
 
 
 def test_the_curl_line_survives_a_shell():

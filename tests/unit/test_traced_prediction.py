@@ -44,6 +44,16 @@ def test_the_receipt_is_of_the_version_that_answered(context, capsys):
     assert "manual-1: passed" in said
 
 
+def test_a_clients_text_steers_no_terminal_and_is_cut(context, monkeypatch, capsys):
+    row = ROW | {"inputs": {"text": "a\x1b[2Jb\x1b]0;owned\x07" + "x" * 5000}}
+    answers = {"request_id": "abc", "answers": [ANSWER | {"rows": [row]}]}
+    monkeypatch.setattr(context.prediction_api, "logged", lambda _: answers)
+    show_prediction(trace_prediction(context, UnknownReference("abc")))
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "x" * 300 not in said
+
+
 def test_a_version_whose_run_is_gone_shows_its_prediction(context, monkeypatch, capsys):
     def gone(_, run_id):
         raise UnknownReference(run_id)

@@ -75,7 +75,7 @@ TABLE = (
     Metric(
         "prediction_api_shadow_rows_total",
         "counter",
-        ("version", "result"),
+        ("model", "version", "result"),
         "Rows that a challenger predicted in the shadow: `agree` or `differ` from the answer, or `failed`",
     ),
     Metric(

@@ -83,6 +83,7 @@ def _about() -> dict[str, Any]:
         "challenger": challenger and challenger.challenge.describe(),
         "challenger_refusal": service.serving.challenger_refusal,
         "pin": service.settings.model_pin or None,
+        "logs_predictions": service.settings.prediction_log,
     }
 
 

@@ -40,9 +40,8 @@ class Service:
         """Log what was predicted, and have the shadow predict it too; nobody waits for either."""
         if self.log is None:
             return
-        self.log.put(record, model, predictions)
-        shadow = self.serving.shadow
-        if shadow and record.role == CHAMPION:
+        taken, shadow = self.log.put(record, model, predictions), self.serving.shadow
+        if taken and shadow and record.role == CHAMPION:
             self.log.put_shadow(record, shadow, predictions)
 
     def count(self, model: Model, predictions: list[Any]) -> None:

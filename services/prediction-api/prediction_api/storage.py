@@ -20,8 +20,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file; other processes wait. The kernel lets go when the holder dies."""
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold the lock file; others wait, or get a BlockingIOError. The kernel lets go when the holder dies."""
     with path.open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield

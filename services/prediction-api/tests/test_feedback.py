@@ -114,6 +114,9 @@ def test_of_an_id_used_again_the_newest_request_counts(
     service.log.writer.turn()
     assert len(client.get(f"/predictions/{request_id}").json["answers"]) == 2
     assert tell(client, request_id, ["setosa"]).json["rows"] == 1
+    earlier, newest = client.get(f"/predictions/{request_id}").json["answers"]
+    assert "label" not in earlier["rows"][0]
+    assert "label" in newest["rows"][0]
 
 
 def test_two_who_tell_the_same_at_once_count_once(service: Service, client: Any, request_id: str) -> None:

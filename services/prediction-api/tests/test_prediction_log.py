@@ -1,9 +1,11 @@
 """The prediction log against a real SQLite file: what is written, what is not, and what is counted."""
 
 import json
+import socket
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,16 +15,17 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 from sqlalchemy.dialects import mysql
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from prediction_api.application import create_app
+from prediction_api.errors import LogAway
 from prediction_api.model import Model
 from prediction_api.prediction_log import store as store_module
 from prediction_api.prediction_log import writer as writer_module
 from prediction_api.prediction_log.encoding import to_json
 from prediction_api.prediction_log.entries import Entry, Queue
-from prediction_api.prediction_log.store import Store
+from prediction_api.prediction_log.store import ASKING, Store
 from prediction_api.prediction_log.tables import make_engine, metadata, predictions
 from prediction_api.service import Service
 from prediction_api.serving import COPY
@@ -221,6 +224,99 @@ def test_rows_that_the_database_never_takes_take_no_others_with_them(
     assert serving.log.writer.turn()
     assert [name for (name,) in logged(serving, "request_id")] == ["one", "two"]
     assert log_rows(serving) == {"written": 2, "dropped": 0, "lost": 1}
+
+
+def test_a_lock_that_passes_loses_nothing_and_one_that_stays_loses_in_the_end(
+    serving: Service, iris_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, faults = serving.log.store, [OperationalError("", {}, Exception(1205))] * 10
+    real = store.write
+
+    def locks(rows: Any, again: bool = False) -> None:
+        if faults:
+            raise faults.pop()
+        real(rows, again)
+
+    monkeypatch.setattr(store, "write", locks)
+    serving.log.queue.put(entry(iris_model, 2))
+    for _ in range(10):
+        assert not serving.log.writer.turn()
+    write(serving)
+    assert log_rows(serving) == {"written": 2, "dropped": 0, "lost": 0}
+    monkeypatch.setattr(writer_module, "PATIENCE", 0.0)
+    faults += [OperationalError("", {}, Exception(1205))] * 10
+    serving.log.queue.put(entry(iris_model, 2))
+    for _ in range(writer_module.TRIES + 1):
+        serving.log.writer.turn()
+    assert log_rows(serving)["lost"] == 2
+
+
+def test_requests_do_not_wait_for_a_database_that_does_not_answer(settings: Settings) -> None:
+    """It takes connections and is mute: one waits for it, who asks after that is told at once."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"mysql+pymysql://serving:x@127.0.0.1:{mute.getsockname()[1]}/serving"
+        store = Store(url, settings.home / ".lock")
+        asked = [threading.Thread(target=pytest.raises, args=(LogAway, store.answers, "r")) for _ in range(8)]
+        for thread in asked:
+            thread.start()
+        for thread in asked:
+            thread.join()
+        mute.setblocking(False)
+        met = 0
+        with suppress(BlockingIOError):
+            while True:
+                mute.accept()[0].close()
+                met += 1
+        assert 1 <= met <= ASKING
+        with pytest.raises(LogAway, match="did not answer a moment ago"):
+            store.answers("r")
+
+
+def test_a_reader_waits_for_no_writer(serving: Service, client: Any) -> None:
+    request_id = predict(client, [FLOWER])
+    write(serving)
+    with sqlite3.connect(serving.settings.home / "predictions.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert client.get(f"/predictions/{request_id}").status_code == 200
+
+
+def test_one_request_that_cannot_be_read_takes_no_others_with_it(serving: Service, iris_model: Model) -> None:
+    for body in (b"", b"[[1, 2]", b""):
+        serving.log.queue.put(entry(iris_model, 1, body=body))
+    write(serving)
+    assert log_rows(serving) == {"written": 2, "dropped": 0, "lost": 1}
+
+
+def test_nothing_masked_is_in_the_services_own_log(
+    settings: Settings, load_trained: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "secret-7331"
+    service = Service(replace(settings, masked_columns=frozenset(models.NAMES)))
+    model = load_trained(models.logistic())
+    service.serving.swap(model, COPY)
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise ValueError(f"Found unknown categories [{secret}]")
+
+    monkeypatch.setattr(Model, "confidences", fails)
+    monkeypatch.setattr(type(service.log.store), "write", fails)
+    service.log.queue.put(entry(model))
+    with pytest.raises(ValueError, match=secret):
+        service.log.writer.turn()
+    service.log.writer._give_up(ValueError(secret))
+    said = capsys.readouterr().out
+    assert "has no confidence: ValueError" in said
+    assert secret not in said
+
+
+def test_a_masked_column_that_no_model_has_is_said_once(
+    settings: Settings, iris_model: Model, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = Service(replace(settings, masked_columns=frozenset({"Petal_length"})))
+    for _ in range(3):
+        service.log.queue.put(entry(iris_model))
+        write(service)
+    assert capsys.readouterr().out.count("has no column Petal_length, which MASKED_COLUMNS names") == 1
 
 
 def test_tables_that_somebody_removed_are_made_again(serving: Service, client: Any) -> None:

@@ -37,7 +37,7 @@ def logged(service: Service) -> list[tuple[str, str, Any]]:
 
 
 def counted(service: Service, result: str) -> float:
-    labels = {"version": "2", "result": result}
+    labels = {"model": "iris", "version": "2", "result": result}
     return service.metrics._registry.get_sample_value("prediction_api_shadow_rows_total", labels) or 0.0
 
 
@@ -91,4 +91,20 @@ def test_a_shadow_that_fails_is_logged_without_a_prediction(
     monkeypatch.setattr(Model, "predict", fails)
     assert client.post("/predict", json=ROWS).status_code == 200
     assert logged(service)[2:] == [(SHADOW, "2", None)] * 2
+    assert counted(service, "failed") == 2
+
+
+def test_a_shadow_that_answers_too_little_takes_nothing_with_it(
+    shadowed: Callable[..., Service], client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = shadowed(models.constant("setosa"))
+    shadow, predict = service.serving.shadow, Model.predict
+    monkeypatch.setattr(
+        Model, "predict", lambda model, rows: predict(model, rows)[: 1 if model is shadow else None]
+    )
+    client.post("/predict", json=ROWS)
+    assert [row for row in logged(service) if row[0] == CHAMPION] == [
+        (CHAMPION, "1", "setosa"),
+        (CHAMPION, "1", "virginica"),
+    ]
     assert counted(service, "failed") == 2

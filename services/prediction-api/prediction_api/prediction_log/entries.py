@@ -49,6 +49,11 @@ class Queue:
             self.wake.set()
         return True
 
+    @property
+    def half_full(self) -> bool:
+        """Whether either bound is half used."""
+        return self.rows * 2 >= self._max_rows or self._bytes * 2 >= self._max_bytes
+
     def take(self, rows: int) -> list[Entry]:
         """The oldest entries, until they have so many rows; none where none waits."""
         taken: list[Entry] = []

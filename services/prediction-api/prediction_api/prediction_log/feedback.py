@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from prediction_api.metrics import Metrics
 from prediction_api.prediction_log.rows import Row
@@ -85,12 +85,12 @@ def _truth(row: Row, label: Any) -> Row:
 
 
 def _kept(store: Store, truths: list[Row]) -> list[Row]:
-    """Keep the truths; those that were new. Where somebody else kept the same ones meanwhile, look again."""
+    """Keep the truths; those that were new. Where somebody else kept some meanwhile, look again."""
     if not truths:
         return []
     try:
         return store.put_truths(truths)
-    except IntegrityError:
+    except (IntegrityError, OperationalError):  # the latter: a deadlock, of which MySQL ends one
         return store.put_truths(truths)
 
 

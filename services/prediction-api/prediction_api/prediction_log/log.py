@@ -30,19 +30,27 @@ class PredictionLog:
         self._shadow_rows = metrics.shadow_rows
         self._dropped = metrics.log_rows.labels("dropped")
 
-    def put(self, record: Record, model: Model, predictions: list) -> None:
+    def put(self, record: Record, model: Model, predictions: list) -> bool:
         """Have an answered request logged; one that finds the queue full is counted and forgotten."""
-        self._put(record, model, predictions, record.role)
+        return self._put(record, model, predictions, record.role)
 
     def put_shadow(self, record: Record, shadow: Model, answered: list) -> None:
-        """Have a shadow predict the same rows, compared with what was answered, and logged."""
-        if record.model and list(shadow.signature.names) == list(record.model.signature.names):
-            self._put(record, shadow, answered, SHADOW)
-        else:
-            self._shadow_rows.labels(shadow.identity.version, "failed").inc(len(answered))
+        """Have a shadow predict the same rows, compared with what was answered, and logged.
 
-    def _put(self, record: Record, model: Model, predictions: list, role: str) -> None:
+        It gets the room that others leave: half of the queue.
+        """
+        fits = record.model and list(shadow.signature.names) == list(record.model.signature.names)
+        if not fits:
+            self._shadow_rows.labels(*shadow.labels[:2], "failed").inc(len(answered))
+        elif self.queue.half_full:
+            self._dropped.inc(len(answered))
+        else:
+            self._put(record, shadow, answered, SHADOW)
+
+    def _put(self, record: Record, model: Model, predictions: list, role: str) -> bool:
         ms = (time.perf_counter() - record.started) * 1000
         entry = Entry(time.time(), record.request_id, model, record.body, predictions, ms, role)
-        if not self.queue.put(entry):
+        taken = self.queue.put(entry)
+        if not taken:
             self._dropped.inc(len(predictions))
+        return taken

@@ -15,7 +15,7 @@ from prediction_api.prediction_log.encoding import to_json
 from prediction_api.prediction_log.feedback import take_feedback, unknown
 from prediction_api.prediction_log.log import PredictionLog
 from prediction_api.prediction_log.rows import Row
-from prediction_api.prediction_log.store import brief
+from prediction_api.prediction_log.store import answered, brief
 from prediction_api.problems import Problem
 from prediction_api.record import RECORD
 
@@ -60,7 +60,9 @@ def prediction(request_id: str) -> Response:
     if not answers:
         raise unknown(request_id)
     truths = store.truths(request_id)
-    document = {"request_id": request_id, "answers": [_answer(rows, truths) for rows in answers]}
+    told = answered(answers)  # what is told is of the newest one
+    shown = [_answer(rows, truths if rows is told else {}) for rows in answers]
+    document = {"request_id": request_id, "answers": shown}
     return Response(to_json(document), content_type="application/json")
 
 

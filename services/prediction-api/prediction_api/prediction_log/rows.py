@@ -1,10 +1,12 @@
 """From a request that was answered to the rows of the table `predictions`."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+from weakref import WeakSet
 
 from prediction_api import logs
 from prediction_api.body import decode
@@ -25,8 +27,8 @@ class Rows:
     def __init__(self, masked: frozenset[str], metrics: Metrics) -> None:
         self._masked = masked
         self._metrics = metrics
-        #: The model of which a log line said that it fails.
-        self._failing: Model | None = None
+        #: Models of which a log line was written, by what it said.
+        self._told: dict[str, WeakSet[Model]] = defaultdict(WeakSet)
 
     def of(self, entries: Iterable[Entry]) -> list[list[Row]]:
         """The rows of each entry."""
@@ -42,6 +44,8 @@ class Rows:
         ]
 
     def _rows(self, entry: Entry, instances: list[Any], confidences: list[float | None]) -> list[Row]:
+        if unknown := sorted(self._masked - entry.model.signature.names.keys()):
+            self._say_once(entry.model, f"has no column {', '.join(unknown)}, which MASKED_COLUMNS names")
         columns = [(name, name in self._masked) for name in entry.model.signature.names]
         common = _common(entry)
         return [
@@ -61,19 +65,21 @@ class Rows:
             return entry
         try:
             predictions = entry.model.predict(instances)
-        except Exception as error:  # it may have other columns, or fail in any way: nobody is waiting for it
-            self._say_once(entry.model, f"cannot predict in the shadow: {type(error).__name__}: {error}")
+            if len(predictions) != len(instances):
+                raise ValueError("not one label for each row")
+        except Exception as error:  # it may fail in any way: nobody is waiting for it
+            self._say_once(entry.model, f"cannot predict in the shadow: {type(error).__name__}")
             predictions = [None] * len(instances)
         for said, answered in zip(predictions, entry.predictions, strict=True):
             result = "failed" if said is None else "agree" if said == answered else "differ"
-            self._metrics.shadow_rows.labels(entry.model.identity.version, result).inc()
+            self._metrics.shadow_rows.labels(*entry.model.labels[:2], result).inc()
         return entry._replace(predictions=predictions)
 
     def _confidences(self, model: Model, instances: list[Any]) -> list[float | None]:
         try:
             confidences = model.confidences(instances)
         except Exception as error:  # a model may fail in any way; its predictions are logged all the same
-            self._say_once(model, f"has no confidence: {type(error).__name__}: {error}")
+            self._say_once(model, f"has no confidence: {type(error).__name__}")
             return [None] * len(instances)
         observe = self._metrics.confidence.labels(*model.labels[:2]).observe
         for confidence in confidences:
@@ -82,9 +88,10 @@ class Rows:
         return confidences
 
     def _say_once(self, model: Model, text: str) -> None:
-        if model is not self._failing:
-            self._failing = model
-            logs.write("warning", "prediction_log", message=f"{model.identity} {text[:300]}")
+        """A log line; no error's own words, which may hold what is masked."""
+        if model not in self._told[text]:
+            self._told[text].add(model)
+            logs.write("warning", "prediction-log", message=f"{model.identity} {text}.")
 
 
 def _common(entry: Entry) -> Row:

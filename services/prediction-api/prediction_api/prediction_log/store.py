@@ -1,5 +1,7 @@
 """The database of the prediction log: rows in, the rows of one request, and what is too old out."""
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,12 +13,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from prediction_api.challenger import SHADOW
 from prediction_api.errors import LogAway
 from prediction_api.prediction_log.rows import Row
-from prediction_api.prediction_log.tables import feedback, make_engine, metadata, predictions
+from prediction_api.prediction_log.tables import READS, feedback, make_engine, metadata, predictions
 from prediction_api.record import SANE_ID
 from prediction_api.storage import locked
 
 #: So many rows one transaction deletes at most, so that nobody waits for a long one.
 PRUNED_ROWS = 500
+#: Threads of requests that may ask at once, and seconds that another one waits for its turn.
+ASKING, ASKING_SECONDS = 2, 0.5
+#: So long requests do not ask a database that did not let somebody in.
+AWAY_SECONDS = 5.0
 #: An id that a client uses again and again is shown with its newest answers only.
 SHOWN_ANSWERS = 5
 
@@ -28,20 +34,37 @@ class Store:
         self._engine = make_engine(url)
         self._lock = lock
         self._has_tables = False
+        self._asking = threading.BoundedSemaphore(ASKING)
+        self._away_until = 0.0
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A transaction, with the tables made where they are missing.
+    def asked(self, reads: bool = False) -> Iterator[Connection]:
+        """A transaction for a request, which must not hold its thread: what would wait long is LogAway."""
+        if time.monotonic() < self._away_until:
+            raise LogAway("it did not answer a moment ago")
+        if not self._asking.acquire(timeout=ASKING_SECONDS):
+            raise LogAway("others are waiting for it already")
+        try:
+            with self.transaction(wait=False, reads=reads) as connection:
+                yield connection
+        finally:
+            self._asking.release()
+
+    @contextmanager
+    def transaction(self, wait: bool = True, reads: bool = False) -> Iterator[Connection]:
+        """A transaction, with the tables made where they are missing; `reads` takes no lock of writers.
 
         Raises LogAway where the database does not let us in, and what SQLAlchemy says of a statement.
         """
         with ExitStack() as stack:
             try:
-                self._make_tables()
-                connection = stack.enter_context(self._engine.connect())
+                self._make_tables(wait)
+                connection = stack.enter_context(self._engine.connect()).execution_options(**{READS: reads})
                 stack.enter_context(connection.begin())
             except (SQLAlchemyError, OSError) as error:
+                self._away_until = time.monotonic() + AWAY_SECONDS
                 raise LogAway(brief(error)) from error
+            self._away_until = 0.0
             try:
                 yield connection
             except SQLAlchemyError:
@@ -68,7 +91,7 @@ class Store:
             return []  # no request has such an id
         own = predictions.c.request_id == request_id
         newest = select(predictions.c.entry).where(own).distinct().order_by(predictions.c.entry.desc())
-        with self.transaction() as connection:
+        with self.asked(reads=True) as connection:
             entries = connection.scalars(newest.limit(SHOWN_ANSWERS)).all()
             rows = connection.execute(
                 select(predictions)
@@ -82,13 +105,17 @@ class Store:
 
     def truths(self, request_id: str) -> dict[int, Row]:
         """What is known to be true of the request's rows, by row."""
-        with self.transaction() as connection:
+        with self.asked(reads=True) as connection:
             return _truths(connection, request_id)
 
     def put_truths(self, truths: Sequence[Row]) -> list[Row]:
         """Keep these rows of the table `feedback`, all of one request; those that tell something new."""
-        with self.transaction() as connection:
-            known = _truths(connection, truths[0]["request_id"])
+        request_id = truths[0]["request_id"]
+        own = select(predictions.c.entry).where(predictions.c.request_id == request_id)
+        with self.asked() as connection:
+            # Two who tell the same at once come one after the other; SQLite has one writer anyway.
+            connection.execute(own.with_for_update()).all()
+            known = _truths(connection, request_id)
             new = [truth for truth in truths if _tells_more(truth, known.get(truth["row"]))]
             if new:
                 keys = [(truth["request_id"], truth["row"]) for truth in new]
@@ -101,12 +128,12 @@ class Store:
         """Let go of every connection."""
         self._engine.dispose()
 
-    def _make_tables(self) -> None:
+    def _make_tables(self, wait: bool) -> None:
         if self._has_tables:
             return
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         # Workers start together, and one of two that make the same table would fail.
-        with locked(self._lock), self._engine.begin() as connection:
+        with locked(self._lock, wait), self._engine.begin() as connection:
             metadata.create_all(connection)
         self._has_tables = True
 

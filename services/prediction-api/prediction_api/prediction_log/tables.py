@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Connection,
     DateTime,
     Double,
     Engine,
@@ -38,6 +39,9 @@ MYSQL = {
 COMMON: dict[str, Any] = {"json_serializer": to_json, "hide_parameters": True}
 #: Lengths in characters. A request id has at most 128, printable() gives names and tags at most 200.
 ID, NAME = 128, 200
+
+#: Execution option of a transaction that writes nothing.
+READS = "prediction_api_reads"
 
 metadata = MetaData()
 # Ids and labels differ by case; MySQL's own collation would not see it.
@@ -100,8 +104,14 @@ def _sqlite(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": ANSWER_SECONDS}, **COMMON)
     event.listen(engine, "connect", _prepare_sqlite)
     # Python's driver would begin with the first write, too late for a transaction that read before it.
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # One that only reads waits for no writer and stops none.
+    reads = connection.get_execution_options().get(READS)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -2,9 +2,10 @@
 
 import threading
 import time
+import traceback
 from dataclasses import dataclass, field
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from prediction_api import logs
 from prediction_api.errors import LogAway
@@ -21,6 +22,8 @@ BATCH_ROWS = 500
 AWAY_PAUSES = (0.5, 5.0)
 #: So often the database may refuse a batch, in case it means the moment; then each request is tried alone.
 TRIES = 3
+#: Seconds that an error which passes by its kind (a lock, a full disk) is given to pass.
+PATIENCE = 600.0
 #: Seconds that what is queued has to be written when the worker ends; a last statement may take as long.
 STOP_SECONDS = 3.0
 #: Seconds between two looks for rows that are too old.
@@ -36,6 +39,8 @@ class Batch:
     #: Tries that the database refused, and whether there was any that failed.
     refused: int = 0
     failed: bool = False
+    #: Seconds of the monotonic clock.
+    since: float = field(default_factory=time.monotonic)
 
 
 class Writer:
@@ -79,6 +84,8 @@ class Writer:
         except LogAway as error:
             return self._endure(f"The prediction log is away: {error}.")
         except SQLAlchemyError as error:
+            if self._passes(error):
+                return self._endure(f"The prediction log cannot take rows now: {brief(error)}.")
             self._batch.refused += 1
             return self._endure(f"The prediction log refuses rows: {brief(error)}.")
         self._batch = Batch()
@@ -135,9 +142,25 @@ class Writer:
             logs.write("error", "prediction-log", message=f"{lost} rows were not written before the end.")
 
     def _next_batch(self) -> bool:
-        self._batch.entries = self._queue.take(BATCH_ROWS)
-        self._batch.rows = self._rows.of(self._batch.entries)
+        taken = self._queue.take(BATCH_ROWS)
+        try:
+            self._batch = Batch(taken, self._rows.of(taken))
+        except Exception:  # of one of them; the others go on
+            self._batch = Batch()
+            for entry in taken:
+                self._add(entry)
         return bool(self._batch.entries)
+
+    def _add(self, entry: Entry) -> None:
+        try:
+            rows = self._rows.of([entry])
+        except Exception as error:
+            self._settle([entry], "lost")
+            message = f"A request cannot be logged: {type(error).__name__}."
+            logs.write("error", "prediction-log", message=message, request_id=entry.request_id)
+            return
+        self._batch.entries.append(entry)
+        self._batch.rows += rows
 
     def _write(self) -> None:
         batch = self._batch
@@ -155,16 +178,23 @@ class Writer:
                 self._store.write(rows, again=True)
                 self._settle([entry], "written")
             except SQLAlchemyError as error:
+                if self._passes(error):
+                    raise
                 self._settle([entry], "lost")
                 message = f"The prediction log does not take {len(rows)} rows: {brief(error)}."
                 logs.write("error", "prediction-log", message=message, request_id=entry.request_id)
             del batch.entries[0], batch.rows[0]
 
+    def _passes(self, error: SQLAlchemyError) -> bool:
+        """Whether it is of the kind that passes: a lock, a deadlock, a lost connection, a full disk."""
+        kind = isinstance(error, OperationalError | InterfaceError)
+        return kind and time.monotonic() - self._batch.since < PATIENCE
+
     def _give_up(self, error: Exception) -> None:
-        """Go on without a batch that failed in a way nobody foresaw."""
-        logs.write(
-            "error", "unexpected", message=f"The prediction log failed: {error!r}.", trace=logs.trace(error)
-        )
+        """Go on without a batch that failed in a way nobody foresaw; its words may hold what is masked."""
+        places = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        message = f"The prediction log failed: {type(error).__name__}."
+        logs.write("error", "unexpected", message=message, trace=" > ".join(places))
         self._settle(self._batch.entries, "lost")
         self._batch = Batch()
 
