@@ -12,15 +12,15 @@ suites() { # of these services, one after the other
     done
 }
 .venv/bin/pytest -q
-echo "· testing services/prediction-api, and beside it services/ci and services/mlflow (three minutes)"
+echo "· testing services/prediction-api; beside it services/ci, services/mlflow and the begin of the loop"
 mkdir -p build
 suites prediction-api >build/prediction-api-tests.log 2>&1 & # a core each
 beside=$!
 trap 'kill "$beside" 2>/dev/null || true' EXIT
 suites ci mlflow
-wait "$beside" || { cat build/prediction-api-tests.log; exit 1; }
-cat build/prediction-api-tests.log
 echo "· testing the loop (a copy of this tree, from a clean state)"
 set -- tests/live/test_*.py
 [ "${BAD_DAYS:-}" != 1 ] || set -- "$@" tests/live/bad_days
 .venv/bin/pytest -v --durations=25 "$@"
+wait "$beside" || { cat build/prediction-api-tests.log; exit 1; }
+cat build/prediction-api-tests.log
