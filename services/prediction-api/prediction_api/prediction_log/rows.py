@@ -116,7 +116,7 @@ def _instances(entry: Entry) -> list[Any]:
 
 
 def _inputs(instance: Any, columns: list[tuple[str, bool]]) -> dict[str, Any]:
-    """The row by column names in the model's order; a column that was left out stays out."""
+    """The row by column names; a column that was left out stays out."""
     if type(instance) is list:
         return {
             name: MASK if masked else cell for (name, masked), cell in zip(columns, instance, strict=True)
