@@ -105,8 +105,8 @@ def _wait_for_build(run: Run, statuses: Statuses, repository: str, commit: str) 
     A head that was pushed a moment ago has no status yet; one whose hook was missed never gets it.
     """
     waits, every = run.limits.waits, max(run.limits.waits.every, 1.0)
-    wait.until(lambda: _state(statuses.of(repository, commit)), min(HOOK_SECONDS, waits.ci), every)
-    if _state(statuses.of(repository, commit)) == "pending":
+    state = wait.until(lambda: _state(statuses.of(repository, commit)), min(HOOK_SECONDS, waits.ci), every)
+    if state == "pending":
         run.say(f"waits for the build of {repository} {commit[:12]}")
         wait.until(lambda: _state(statuses.of(repository, commit)) != "pending", waits.ci, every)
 

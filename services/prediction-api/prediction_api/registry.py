@@ -55,10 +55,10 @@ class Registry:
     def look(self) -> Look:
         """What MODEL_PIN names; else champion and challenger of the model promoted last, or of MODEL_NAME."""
         with self._form_checked():
+            if self._pin:
+                return Look(self._pinned())
             models = [model for model in self._models() if _has(model, CHAMPION)]
             model = max(models, key=_promoted_at, default=None)
-            if self._pin:
-                return Look(self._pinned(model["name"] if model else self._model_name))
             if model is None:
                 return Look(None)
             challenge = self._challenge(model) if _has(model, CHALLENGER) else None
@@ -121,14 +121,14 @@ class Registry:
             self._aliased(model["name"], CHALLENGER), _percent(tags.get(PERCENT)), tags.get(MODE) == "shadow"
         )
 
-    def _pinned(self, name: str) -> Identity:
+    def _pinned(self) -> Identity:
         """The version or run that MODEL_PIN names; RegistryError where MLflow has none."""
-        wanted = f"run_id='{self._pin}'" if RUN_ID.fullmatch(self._pin) else f"name='{name}'"
+        wanted = f"run_id='{self._pin}'" if RUN_ID.fullmatch(self._pin) else f"name='{self._model_name}'"
         answer = self._json("mlflow/model-versions/search", filter=wanted, max_results=10_000)
         for found in answer.get("model_versions", []):
             if self._pin in (str(found.get("version")), found.get("run_id")):
                 return Identity.from_registry(found)
-        raise PinError(f"MODEL_PIN={self._pin} names no version of {name or 'any registered model'}.")
+        raise PinError(f"MODEL_PIN={self._pin} names no version of {self._model_name or 'any model'}.")
 
     def _list(self, root: str, folder: str) -> Iterator[tuple[str, int | None]]:
         answer = self._json("mlflow-artifacts/artifacts", path=f"{root}/{folder}".rstrip("/"))
