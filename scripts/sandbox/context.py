@@ -47,7 +47,7 @@ class Context:
 
     def new_prediction_api(self) -> PredictionApi:
         """Another client, with connections of its own."""
-        return PredictionApi(self.endpoints.prediction_api.outside)
+        return PredictionApi(self.endpoints.prediction_api.outside, self.settings.api_token)
 
     @cached_property
     def statuses(self) -> Statuses:

@@ -57,6 +57,7 @@ class Endpoints:
             "AIRFLOW_PASSWORD": settings.airflow_loop_password,
             "MLFLOW_TRACKING_URI": self.mlflow.inside,
             "API_URL": self.prediction_api.inside,
+            "API_TOKEN": settings.api_token,
             "DATA_URL": self.data.inside,
             "RAW_DATABASE_URL": settings.raw_database_url,
             "DVC_REMOTE_URL": self.dvc.inside,

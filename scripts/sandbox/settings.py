@@ -80,6 +80,7 @@ class Settings:
     prediction_log: str
     prediction_log_days: float
     masked_columns: str
+    api_tokens: str
     ci_keep_builds: int
     ci_keep_days: int
     keep_environments: int
@@ -116,6 +117,11 @@ class Settings:
         """The `*_PORT` settings of these services' names, by their names in .env."""
         return {f"{name}_PORT": getattr(self, f"{name.lower()}_port") for name in names}
 
+    @property
+    def api_token(self) -> str:
+        """The first of API_TOKENS: what the tool and the loop show; empty where nobody is asked."""
+        return self.api_tokens.partition(",")[0].partition(":")[2].strip()
+
     def as_environment(self) -> dict[str, str]:
         """Every setting as text, by its name in .env."""
         return {f.name.upper(): str(getattr(self, f.name)) for f in fields(self)}
@@ -123,11 +129,13 @@ class Settings:
 
 OPTIONAL = {
     *("driver", "loop_schedule", "raw_database_url", "model_name", "model_pin", "masked_columns"),
-    "compose_override",
+    *("compose_override", "api_tokens"),
     *("http_proxy", "https_proxy", "no_proxy", "ca_bundle"),
 }
 SECRETS = ("_password", "_secret", "_token", "_secret_key")
 SECRET_FORM = r"[A-Za-z0-9_-]+"
+# As in prediction_api/access.py, which reads it; here it is said before anything starts.
+NAMED_TOKENS = r" *[A-Za-z0-9._-]{1,64}:[A-Za-z0-9._~+/-]+=* *"
 CHOICES = {"promotion": ("auto", "manual"), "prediction_log": ("on", "off")}
 
 
@@ -219,11 +227,22 @@ def _parse(name: str, kind: object, value: str | None, problems: list[str]) -> o
         problems.append(
             f"  {key}: a secret has letters, digits, - and _ alone, since it becomes part of addresses"
         )
+    elif name == "api_tokens" and value and not _are_named_tokens(value):
+        problems.append(
+            f"  {key}: write name:token, several by comma, each once; a token has no spaces "
+            "(make one with: openssl rand -hex 16)"
+        )
     elif name in CHOICES and value not in CHOICES[name]:
         problems.append(f"  {key}={value}: choose one of {', '.join(CHOICES[name])}")
     elif kind in (int, float):
         return _positive(key, kind, value, problems)
     return value
+
+
+def _are_named_tokens(value: str) -> bool:
+    entries = [entry.strip().partition(":") for entry in value.split(",")]
+    distinct = {len({entry[part] for entry in entries}) for part in (0, 2)}
+    return bool(re.fullmatch(rf"{NAMED_TOKENS}(,{NAMED_TOKENS})*", value)) and distinct == {len(entries)}
 
 
 def _positive(key: str, kind: object, value: str, problems: list[str]) -> object:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -182,7 +183,9 @@ def sandbox(
 ) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("clone") / "mlops sandbox"  # a path with a space must do
     copy_tree(root, folder)
-    (folder / ".env").write_text(machine.prepare(folder))
+    # Predictions ask for a token all the while: the loop and the tool must show it.
+    token = f"API_TOKENS=tests:{secrets.token_hex(16)}\n"
+    (folder / ".env").write_text(machine.prepare(folder) + token)
     running, urls = Sandbox(folder, machine), []
     started = time.monotonic()
     with machine.neighbours() as neighbours_live:

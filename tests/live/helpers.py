@@ -10,9 +10,15 @@ FLOWERS = [[6.8, 2.8, 4.8, 1.4], [5.1, 3.5, 1.4, 0.2], [6.0, 3.4, 4.5, 1.6], [4.
 SPECIES = ["versicolor", "setosa", "versicolor", "setosa"]
 
 
-def predict(sandbox, instances):
+def bearer(sandbox):
+    """The header that predictions want; none where API_TOKENS is empty."""
+    token = sandbox.setting("API_TOKENS").partition(",")[0].partition(":")[2]
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def predict(sandbox, instances, **headers):
     url = f"{sandbox.url('prediction-api')}/predict"
-    answer = requests.post(url, json={"instances": instances}, timeout=10)
+    answer = requests.post(url, json={"instances": instances}, headers=bearer(sandbox) | headers, timeout=10)
     assert answer.status_code == 200, answer.text
     return answer
 

@@ -7,9 +7,8 @@ import hashlib
 import re
 
 import pytest
-import requests
 import yaml
-from helpers import FLOWERS, SPECIES, STAGES, detail, states
+from helpers import FLOWERS, SPECIES, STAGES, detail, predict, states
 
 RAW = "iris.csv"
 
@@ -69,10 +68,9 @@ def version_of(files):
 @pytest.fixture(scope="module")
 def served(sandbox):
     """A function that tells what predictions say of the model: its version, or another header's value."""
-    url = f"{sandbox.url('prediction-api')}/predict"
 
     def ask(header="X-Model-Version"):
-        answer = requests.post(url, json={"instances": FLOWERS}, timeout=10)
+        answer = predict(sandbox, FLOWERS)
         assert answer.json() == {"predictions": SPECIES}
         return answer.headers[header]
 
@@ -227,11 +225,10 @@ def test_a_promotion_that_waits_is_completed_by_hand(sandbox, airflow, mlflow, f
 
 def test_a_challenger_answers_its_share_until_it_is_ended(sandbox, first):
     """Each user meets one of the two and keeps it."""
-    url = f"{sandbox.url('prediction-api')}/predict"
     assert sandbox.json("challenge", first["version"], "--percent", "50")["challenger"]["percent"] == 50.0
 
     def answer(**headers):
-        found = requests.post(url, json={"instances": FLOWERS}, headers=headers, timeout=10).headers
+        found = predict(sandbox, FLOWERS, **headers).headers
         return found["X-Model-Role"], found["X-Model-Version"]
 
     seen = {user: answer(**{"X-Split-Key": user}) for user in map(str, range(60))}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import requests
-from helpers import FLOWERS, SPECIES, STAGES, detail, predict, states
+from helpers import FLOWERS, SPECIES, STAGES, bearer, detail, predict, states
 
 from sandbox.http import Http
 from sandbox.wait import wait_until
@@ -102,7 +102,8 @@ def test_a_prediction_is_traced_by_its_request_id(sandbox):
     labels = [SPECIES[1], *SPECIES[1:]]  # one of four that the model has wrong
 
     def told():
-        said = requests.post(f"{url}/feedback", json={"request_id": request_id, "labels": labels}, timeout=10)
+        body = {"request_id": request_id, "labels": labels}
+        said = requests.post(f"{url}/feedback", json=body, headers=bearer(sandbox), timeout=10)
         assert said.status_code in (200, 404), said.text
         return said.json() if said.ok else None
 

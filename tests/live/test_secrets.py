@@ -23,7 +23,8 @@ KEPT = {
     "airflow/passwords.json",
 }  # below .sandbox, for their owner alone
 ENGINE = "engine"  # its volume is images and containers: those are searched as such
-LOOP = {"AIRFLOW_LOOP_PASSWORD", "CI_TOKEN", "MLFLOW_LOOP_PASSWORD", "S3_LOOP_SECRET"}  # loop.env
+# loop.env
+LOOP = {"AIRFLOW_LOOP_PASSWORD", "API_TOKEN", "CI_TOKEN", "MLFLOW_LOOP_PASSWORD", "S3_LOOP_SECRET"}
 AIRFLOW = {"MYSQL_AIRFLOW_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_SESSION_SECRET"}
 MLFLOW_USERS = {"MLFLOW_ADMIN_PASSWORD", "MLFLOW_LOOP_PASSWORD", "MLFLOW_SERVING_PASSWORD"}
 STAND_IN = {"CI_TOKEN", "CI_WEBHOOK_SECRET", "GITEA_ADMIN_PASSWORD"}  # services/ci in Gitea's place
@@ -38,7 +39,7 @@ ENVIRONMENT = {  # of a container: the logins of seam 10 that it needs, and no o
     "airflow-api": AIRFLOW | {"AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_LOOP_PASSWORD"},
     "airflow-scheduler": AIRFLOW | LOOP,
     "airflow-dag-processor": AIRFLOW | LOOP,
-    "prediction-api": {"MLFLOW_SERVING_PASSWORD", "MYSQL_SERVING_PASSWORD"},
+    "prediction-api": {"MLFLOW_SERVING_PASSWORD", "MYSQL_SERVING_PASSWORD", "API_TOKEN"},
     "mysqld-exporter": {"MYSQL_EXPORTER_PASSWORD"},
 }
 VOLUMES = {  # of a server that must know them
@@ -95,6 +96,7 @@ def search(sandbox, tmp_path_factory):
     values = dotenv_values(sandbox.folder / ".env", interpolate=False)
     names = (*SECRETS, "_agent_key", "_fernet_key")
     secrets = {name: value for name, value in values.items() if value and name.lower().endswith(names)}
+    secrets["API_TOKEN"] = values["API_TOKENS"].partition(":")[2]
     assert len(secrets) >= 6
     return Search(secrets | {"CANARY": CANARY}, tmp_path_factory.mktemp("search") / "patterns")
 

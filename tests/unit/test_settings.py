@@ -120,3 +120,24 @@ def test_a_saved_value_is_read_back_in_whatever_form_it_was_written(folder, form
     (folder / ".env").write_text(text)
     save_setting("MLFLOW_PORT", "9999", folder)
     assert load_settings(folder).mlflow_port == 9999
+
+
+@pytest.mark.parametrize(
+    ("tokens", "first"),
+    [("", ""), ("ada:first", "first"), ("ada:first, bob:second==", "first")],
+)
+def test_the_first_token_is_the_loops(folder, tokens, first):
+    create_env_file(folder)
+    save_setting("API_TOKENS", tokens, folder)
+    assert load_settings(folder).api_token == first
+
+
+@pytest.mark.parametrize(
+    "tokens", ["ada:", "hidden", ":hidden", "ada:hid den", "ada:hidden,", "a:hidden,a:b", "a:b,c:b"]
+)
+def test_wrong_tokens_are_an_error_that_shows_none(folder, tokens):
+    create_env_file(folder)
+    save_setting("API_TOKENS", tokens, folder)
+    with pytest.raises(SettingsError, match="API_TOKENS: write name:token") as wrong:
+        load_settings(folder)
+    assert "hid" not in str(wrong.value)

@@ -21,7 +21,7 @@ Figures = dict[str, Any]
 def gate(run: Run, train: dict[str, Any]) -> Outcome:
     """Judge the trained model against thresholds, champion and running API; keep the evidence in its run."""
     mlflow = MLflow(run.settings)
-    served = PredictionAPI(run.settings.api_url).served()
+    served = PredictionAPI(run.settings).served()
     reason = judge(train, train.get("champion"), served, run.limits.gate)
     verdict = "rejected" if reason else "passed"
     kept = ("metrics", "per_class", "champion", "types", "libraries")
@@ -99,7 +99,7 @@ def judge_again(run: Run, train: dict[str, Any], data_version: str, now: Version
     waits: only a person moves the champion meanwhile, and that person can tell which of the two is wanted.
     """
     mlflow = MLflow(run.settings)
-    served = PredictionAPI(run.settings.api_url).served()
+    served = PredictionAPI(run.settings).served()
     same_rows = now.tags.get("data_version") == data_version
     figures = mlflow.read(now.run_id, EVIDENCE) if same_rows else None
     champion = figures and figures | {"version": now.number, "same_schema": True}

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
 from loop.errors import Refused, Unreachable
 from loop.http import Service, document
+from loop.settings import Settings
 
 INFO = "prediction_api_model_info"
 
@@ -26,11 +30,25 @@ class Served:
         return set(self.workers) == {(name, version)}
 
 
-class PredictionAPI:
-    """The running API at one address."""
+class Bearer(AuthBase):
+    """A token in the header Authorization, RFC 6750; unlike a header of the session no .netrc replaces it."""
 
-    def __init__(self, address: str) -> None:
-        self.service = Service("The prediction API", address)
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Add the header."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class PredictionAPI:
+    """The running API."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.service = Service("The prediction API", settings.api_url)
+        if settings.api_token:
+            self.service.session.auth = Bearer(settings.api_token)
 
     def served(self) -> Served:
         """What `GET /model` says; an API without a model says it in a 503 problem document."""

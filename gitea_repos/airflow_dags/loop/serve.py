@@ -14,7 +14,7 @@ from loop.run import Outcome, Run, plural
 
 def serve(run: Run, promote: dict[str, Any]) -> Outcome:
     """Wait until all workers have the version; a refusal of the API fails at once with the API's reason."""
-    mlflow, api = MLflow(run.settings), PredictionAPI(run.settings.api_url)
+    mlflow, api = MLflow(run.settings), PredictionAPI(run.settings)
     name, version, waits = promote["name"], promote["version"], run.limits.waits
     with undone_on_failure(mlflow, name, version):
         served = wait.until(lambda: look(api, mlflow, promote), waits.served, waits.every)

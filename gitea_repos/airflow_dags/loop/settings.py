@@ -13,7 +13,7 @@ from loop.errors import Failure
 LOOP_KEYS = frozenset(
     {
         *("ORGANISATION", "GIT_URL", "STATUS_URL", "STATUS_USER", "STATUS_TOKEN"),
-        *("AIRFLOW_URL", "AIRFLOW_USER", "AIRFLOW_PASSWORD", "MLFLOW_TRACKING_URI", "API_URL"),
+        *("AIRFLOW_URL", "AIRFLOW_USER", "AIRFLOW_PASSWORD", "MLFLOW_TRACKING_URI", "API_URL", "API_TOKEN"),
         *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"),
         *("DATA_URL", "RAW_DATABASE_URL", "DVC_REMOTE_URL", "IMAGE_STORE"),
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION"),
@@ -52,6 +52,7 @@ class Settings:
     api_web_url: str
     mlflow_tracking_username: str = ""
     mlflow_tracking_password: str = field(default="", repr=False)
+    api_token: str = field(default="", repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

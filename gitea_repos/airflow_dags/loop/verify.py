@@ -22,7 +22,7 @@ def verify(run: Run, promote: dict[str, Any], stages: list[Stage]) -> Outcome:
 
     A server that is away meanwhile is waited for, as long as `serve` waits.
     """
-    mlflow, api = MLflow(run.settings), PredictionAPI(run.settings.api_url)
+    mlflow, api = MLflow(run.settings), PredictionAPI(run.settings)
     started, waits = datetime.now(UTC), run.limits.waits
     with undone_on_failure(mlflow, promote["name"], promote["version"]):
         rows = wait.patiently(lambda: check(run, mlflow, api, promote), waits.served, waits.every)

@@ -10,6 +10,7 @@ from loop.errors import Failure, Refused, Unreachable
 from loop.http import Service
 from loop.limits import Limits
 from loop.mlflow import MLflow
+from loop.prediction import PredictionAPI
 from loop.run import Run
 from loop.settings import Settings, container_environment, container_limits, schedule
 from loop.statuses import Statuses
@@ -78,6 +79,23 @@ def test_mlflow_is_logged_in_to_where_there_is_a_user(
     sent = server.seen[0][3].get("Authorization")
     assert sent == ("Basic bG9vcDpzZWNyZXQ=" if user else None)
     assert "secret" not in repr(replace(run.settings, **login))
+
+
+@pytest.mark.parametrize("token", ["a-token", ""])
+def test_the_prediction_api_is_shown_the_token_where_there_is_one(
+    run: Run, serve: Callable[[Any], Any], token: str
+) -> None:
+    server = serve(lambda *_: (200, {"predictions": [1]}))
+    settings = replace(run.settings, api_url=server.address, api_token=token)
+    assert PredictionAPI(settings).predict([{}])[0] == [1]
+    assert server.seen[0][3].get("Authorization") == (f"Bearer {token}" if token else None)
+    assert not token or token not in repr(settings)
+
+
+def test_a_token_that_the_api_does_not_know_is_a_refusal(run: Run, serve: Callable[[Any], Any]) -> None:
+    server = serve(lambda *_: (401, {"detail": "This token is not known here."}))
+    with pytest.raises(Refused, match=r"\(401\): This token is not known"):
+        PredictionAPI(replace(run.settings, api_url=server.address)).predict([{}])
 
 
 def test_statuses_are_set_and_read_with_the_login_of_the_loop(

@@ -11,8 +11,9 @@ from sandbox.http import ApiError, Http
 class PredictionApi:
     """One running API."""
 
-    def __init__(self, url: str) -> None:
-        self.http = Http("prediction-api", url)
+    def __init__(self, url: str, token: str = "") -> None:
+        """`token` is one of API_TOKENS; empty where the API asks for none."""
+        self.http = Http("prediction-api", url, {"Authorization": f"Bearer {token}"} if token else None)
 
     def about(self) -> dict[str, Any] | None:
         """All that `GET /model` says. None: no model yet, or the API is down."""

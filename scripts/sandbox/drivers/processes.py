@@ -208,6 +208,7 @@ def _prediction_api(settings: Settings, endpoints: Endpoints, state: Path) -> Pr
             "PREDICTION_LOG_URL": f"sqlite:///{state / 'prediction-api' / 'predictions.db'}",
             "PREDICTION_LOG_DAYS": str(settings.prediction_log_days),
             "MASKED_COLUMNS": settings.masked_columns,
+            "API_TOKENS": settings.api_tokens,
             "MLFLOW_TRACKING_URI": endpoints.mlflow.inside,
             "MODEL_NAME": settings.model_name,
             "MODEL_PIN": settings.model_pin,

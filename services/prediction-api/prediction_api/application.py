@@ -6,7 +6,7 @@ import warnings
 
 from flask import Flask
 
-from prediction_api import logs, routes
+from prediction_api import docs_page, kserve, logs, routes
 from prediction_api.fast_path import FastPath
 from prediction_api.observation import Observation
 from prediction_api.service import Service
@@ -18,8 +18,10 @@ def create_app(service: Service, fast: bool = True) -> Flask:
     app = Flask("prediction_api", static_folder=None)
     app.extensions["prediction_api"] = service
     routes.register(app)
+    kserve.register(app)
+    app.register_blueprint(docs_page.blueprint)
     inner = FastPath(app.wsgi_app, service) if fast else app.wsgi_app
-    app.wsgi_app = Observation(inner, service.serving, service.metrics, service.settings.max_bytes)
+    app.wsgi_app = Observation(inner, service.serving, service.metrics, service.settings)
     return app
 
 

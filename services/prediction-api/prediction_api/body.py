@@ -1,6 +1,7 @@
 """From the bytes of a request to decoded JSON."""
 
 import json
+import time
 from typing import Any
 
 import orjson
@@ -8,33 +9,50 @@ import orjson
 from prediction_api.problems import Problem
 
 #: How much of a body beyond the limit is read and thrown away, so that the client gets to read the answer.
-DRAIN_BYTES = 8 * 1_048_576
+DRAIN_BYTES = 64 * 1_048_576
 CHUNK_BYTES = 65_536
 CLOSE = (("Connection", "close"),)
+#: Codings of a body that change nothing.
+PLAIN = frozenset({"", "identity"})
 
 
-def read_body(environ: dict[str, Any], limit: int) -> bytes:
-    """The body of a WSGI request; Problem 413 beyond `limit` bytes, 400 if it breaks off."""
+def read_body(environ: dict[str, Any], limit: int, seconds: float) -> bytes:
+    """The body of a WSGI request; Problem 413 beyond `limit` bytes, 400 where it breaks off, 408 where it was
+    ended after `seconds`.
+    """
+    started = time.perf_counter()
     length = environ.get("CONTENT_LENGTH") or ""
     announced = int(length) if length.isascii() and length.isdigit() else 0
     if not announced and environ["REQUEST_METHOD"] not in {"POST", "PUT", "PATCH"}:
         return b""
     stream = environ["wsgi.input"]
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in PLAIN:
+        drain(stream)
+        detail = "Send the body as it is, without Content-Encoding."
+        raise Problem("media-type", detail, headers=(*CLOSE, ("Accept-Encoding", "identity")))
     try:
         raw = stream.read(limit + 1)
         if len(raw) > limit:
-            _drain(stream)
+            drain(stream)
             raise Problem(
                 "too-large", f"The body has more than {limit} bytes; send fewer rows at once.", headers=CLOSE
             )
     except OSError:
-        raise Problem("malformed-body", "The body broke off before its end.", headers=CLOSE) from None
+        raise _broken_off(started, seconds) from None
     if len(raw) < announced:
-        raise Problem("malformed-body", "The body broke off before its end.", headers=CLOSE)
+        raise _broken_off(started, seconds)
     return raw
 
 
-def _drain(stream: Any) -> None:
+def _broken_off(started: float, seconds: float) -> Problem:
+    """The client ended the body too early, or `slow_clients` did, as it did not come in time."""
+    if time.perf_counter() - started < seconds:
+        return Problem("malformed-body", "The body broke off before its end.", headers=CLOSE)
+    return Problem("too-slow", f"The body did not come within {seconds:g} s.", headers=CLOSE)
+
+
+def drain(stream: Any) -> None:
+    """Read what a client still sends, so that it reads the answer then; at most DRAIN_BYTES."""
     for _ in range(DRAIN_BYTES // CHUNK_BYTES):
         if not stream.read(CHUNK_BYTES):
             return

@@ -21,6 +21,8 @@ from prediction_api.signature import read_signature
 
 #: So many rows of the input example are predicted before a model serves.
 SMOKE_ROWS = 50
+#: So many of them the OpenAPI document shows.
+SHOWN_ROWS = 2
 
 
 def servable() -> dict[str, Any]:
@@ -40,6 +42,7 @@ def load(folder: Path, identity: Identity) -> Model:
     )
     example = _example(folder, description)
     expected = _smoke(model, example)
+    model = replace(model, example=tuple(example or [model.signature.neutral_row()])[:SHOWN_ROWS])
     quick = with_shortcut(model, example)
     return quick if quick.shortcut else _with_arrays(model, example, expected)
 

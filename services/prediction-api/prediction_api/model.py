@@ -31,6 +31,8 @@ class Model:
     takes_arrays: bool = False
     #: A quicker way to the estimator's labels, if there is one that was proven.
     shortcut: Shortcut | None = None
+    #: A few rows that it was shown to predict when it was loaded.
+    example: tuple[dict[str, Any], ...] = ()
 
     @cached_property
     def labels(self) -> tuple[str, str, str, str]:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from prediction_api import logs
-from prediction_api.body import read_body
+from prediction_api.access import Access
+from prediction_api.body import drain, read_body
 from prediction_api.identity import NONE, model_headers
 from prediction_api.metrics import Metrics
 from prediction_api.problems import MEDIA_TYPE, Problem, document
-from prediction_api.record import RECORD, Headers, Record
+from prediction_api.record import PREDICTS, RECORD, Headers, Record
 from prediction_api.serving import Serving
+from prediction_api.settings import Settings
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -21,11 +23,21 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Observation:
     """A WSGI application around another one."""
 
-    def __init__(self, application: Application, serving: Serving, metrics: Metrics, max_bytes: int) -> None:
+    def __init__(
+        self,
+        application: Application,
+        serving: Serving,
+        metrics: Metrics,
+        settings: Settings,
+    ) -> None:
         self._application = application
         self._serving = serving
         self._metrics = metrics
-        self._max_bytes = max_bytes
+        self._max_bytes = settings.max_bytes
+        self._seconds = settings.body_seconds
+        access = Access(settings.tokens)
+        #: None where nobody is asked for a token, which then costs nothing.
+        self._access = access if access.asks else None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         """Answer one request."""
@@ -42,12 +54,22 @@ class Observation:
     def _answer(self, environ: dict[str, Any], record: Record) -> bytes:
         environ[RECORD] = record
         try:
-            record.body = read_body(environ, self._max_bytes)
+            if self._access:
+                record.client = self._admit(self._access, environ)
+            record.body = read_body(environ, self._max_bytes, self._seconds)
         except Problem as problem:
             record.status = problem.status
             record.headers = [("Content-Type", MEDIA_TYPE), *problem.headers]
             return document(problem, record.request_id)
         return self._call(environ, record)
+
+    def _admit(self, access: Access, environ: dict[str, Any]) -> str:
+        """Whose token it is; the body of somebody unknown is thrown away."""
+        try:
+            return access.client(environ, environ.get("PATH_INFO", ""))
+        except Problem:
+            drain(environ["wsgi.input"])
+            raise
 
     def _call(self, environ: dict[str, Any], record: Record) -> bytes:
         def start(status: str, headers: Headers, _: Any = None) -> None:
@@ -77,12 +99,13 @@ class Observation:
             role=record.role,
             model_version=identity and identity.version,
             git_sha=identity and identity.git_sha,
+            **({"client": record.client} if record.client else {}),
         )
 
 
 def _labelled(record: Record) -> Headers:
     headers = [*record.headers, ("X-Request-Id", record.request_id)]
-    if record.route == "/predict":
+    if record.route in PREDICTS:
         headers += record.model.headers if record.model else model_headers()
         headers.append(("X-Model-Role", record.role if record.model else NONE))
     return headers

@@ -2,21 +2,22 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from prediction_api import metrics, problems
-from prediction_api.answers import Answer, answer_predict, answer_problem, answer_unexpected, served
+from prediction_api.answers import answer_predict, answer_problem, answer_unexpected, served
+from prediction_api.current import record as _record
+from prediction_api.current import response as _response
+from prediction_api.current import service as _service
 from prediction_api.loading import servable
 from prediction_api.model import Model
 from prediction_api.prediction_log import routes as prediction_log
 from prediction_api.problems import Problem
-from prediction_api.record import RECORD, Record
-from prediction_api.service import Service
 
 blueprint = Blueprint("api", __name__)
 
-ALL_ROUTES = "The routes are /predict, /feedback, /predictions/<id>, /health, /ready, /model and /metrics."
+ALL_ROUTES = "GET /openapi.json lists the routes, /docs shows them."
 
 
 @blueprint.post("/predict")
@@ -104,15 +105,3 @@ def _answer_http(error: HTTPException) -> Response:
 
 def _answer_unexpected(error: Exception) -> Response:
     return _response(answer_unexpected(error, _record()))
-
-
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, answer.all_headers)
-
-
-def _record() -> Record:
-    return request.environ[RECORD]
-
-
-def _service() -> Service:
-    return current_app.extensions["prediction_api"]

@@ -9,9 +9,8 @@ from prediction_api import logs
 
 #: Seconds a worker gets to finish its requests.
 STOP_SECONDS = 10
-#: Requests one worker holds at once. With one, a client that sends its body slowly stops the worker; four
-#: cost no measurable throughput.
-BLOCKING_THREADS = 4
+#: Requests one worker holds at once: so many clients, less one, may send their bodies slowly and stop nobody.
+BLOCKING_THREADS = 16
 
 
 def make_server(target: str, host: str, port: int, workers: int, **options: Any) -> Granian:

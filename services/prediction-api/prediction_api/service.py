@@ -12,6 +12,7 @@ from prediction_api.record import Record
 from prediction_api.registry import Registry
 from prediction_api.serving import Serving
 from prediction_api.settings import Settings
+from prediction_api.slow_clients import SlowClients
 from prediction_api.workers import Workers, lives
 
 
@@ -35,6 +36,7 @@ class Service:
         self.follower.start()
         if self.log:
             self.log.writer.start()
+        SlowClients(self.settings.port, self.settings.body_seconds).start()
 
     def log_prediction(self, record: Record, model: Model, predictions: list[Any]) -> None:
         """Log what was predicted, and have the shadow predict it too; nobody waits for either."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from prediction_api.access import parse_tokens
 from prediction_api.errors import SettingsError
 
 #: What the prediction log can be kept in.
@@ -38,6 +39,9 @@ class Settings:
     prediction_log_url: str = field(default="", repr=False)
     prediction_log_days: float = 30.0
     masked_columns: frozenset[str] = frozenset()
+    body_seconds: float = 30.0
+    #: Token by name of whoever may ask; empty where nobody is asked.
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -56,6 +60,7 @@ class Settings:
             poll_seconds=_number(environ, "API_POLL_SECONDS", cls.poll_seconds, float, 0.1, 3_600),
             max_bytes=_number(environ, "API_MAX_BYTES", cls.max_bytes, int, 1, 1 << 30),
             max_rows=_number(environ, "API_MAX_ROWS", cls.max_rows, int, 1, 1_000_000),
+            body_seconds=_number(environ, "API_BODY_SECONDS", cls.body_seconds, float, 0.2, 3_600),
             keep_models=_number(environ, "API_KEEP_MODELS", cls.keep_models, int, 1, 1_000),
             prediction_log=_switch(environ, "PREDICTION_LOG", cls.prediction_log),
             prediction_log_url=_database(environ, "PREDICTION_LOG_URL"),
@@ -63,6 +68,7 @@ class Settings:
                 environ, "PREDICTION_LOG_DAYS", cls.prediction_log_days, float, 0.0001, 36_500
             ),
             masked_columns=_names(environ, "MASKED_COLUMNS"),
+            tokens=parse_tokens(environ.get("API_TOKENS", "")),
         )
 
     @property

@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, SplineTransformer, StandardScaler
 
 from prediction_api.identity import Identity
 
@@ -90,6 +90,25 @@ def mixed() -> Trained:
     )
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     words = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder())
+    columns = make_column_transformer(
+        (numbers, ["age", "visits"]), (words, ["chest"]), ("passthrough", ["smoker"])
+    )
+    model = make_pipeline(columns, LogisticRegression())
+    return Trained(model.fit(inputs, ["sick", "well"] * 10), inputs, ["numpy.dtype"])
+
+
+def kinds() -> Trained:
+    """A double, a whole number, a text and a flag; age and text may be missing. Any value has an answer."""
+    inputs = pd.DataFrame(
+        {
+            "age": [30.0, None, 50.0, 60.0] * 5,
+            "visits": [1, 2, 3, 4] * 5,
+            "chest": ["typical", "silent", None, "silent"] * 5,
+            "smoker": [True, False, True, False] * 5,
+        }
+    )
+    numbers = make_pipeline(SimpleImputer(), QuantileTransformer(n_quantiles=10))
+    words = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
     columns = make_column_transformer(
         (numbers, ["age", "visits"]), (words, ["chest"]), ("passthrough", ["smoker"])
     )

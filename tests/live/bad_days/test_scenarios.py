@@ -10,7 +10,7 @@ import subprocess
 import pytest
 import requests
 from conftest import Clone
-from helpers import STAGES, detail, states
+from helpers import STAGES, bearer, detail, states
 
 REPOSITORIES = ("data_preprocessing", "model_training")
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
@@ -42,7 +42,7 @@ def before(sandbox, tmp_path_factory):
 
 def ask(sandbox, record):
     """The answer to a bare record."""
-    answer = requests.post(f"{sandbox.url('prediction-api')}/predict", json=record, timeout=10)
+    answer = requests.post(f"{sandbox.url('prediction-api')}/predict", json=record, headers=bearer(sandbox), timeout=10)
     assert answer.status_code == 200, answer.text
     return answer
 

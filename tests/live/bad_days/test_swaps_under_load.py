@@ -9,6 +9,7 @@ from datetime import datetime
 
 import pytest
 import requests
+from helpers import bearer, predict
 
 from sandbox.clients.prediction_api import PredictionApi
 from sandbox.load import Load
@@ -27,10 +28,9 @@ TAUGHT = "".join(
 def two_models(sandbox, tmp_path):
     """Two versions that disagree about the probe, the second served; at the end all is as it was."""
     first, raw = sandbox.json("status")["model"], sandbox.get_raw("iris.csv")
-    url = f"{sandbox.url('prediction-api')}/predict"
 
     def said():
-        answer = requests.post(url, json={"instances": [PROBE]}, timeout=10)
+        answer = predict(sandbox, [PROBE])
         return answer.headers["X-Model-Version"], answer.json()["predictions"][0]
 
     answers = dict([said()])
@@ -50,7 +50,8 @@ def test_swaps_under_load_fail_no_request_and_mix_no_answer(sandbox, mlflow, two
     first, second = two_models
     api = sandbox.url("prediction-api")
     rows, epoch = [], time.time()
-    with Load(lambda: PredictionApi(api), [PROBE], RATE) as load:
+    token = bearer(sandbox).get("Authorization", "").removeprefix("Bearer ")
+    with Load(lambda: PredictionApi(api, token), [PROBE], RATE) as load:
         wait_until(lambda: load.answered, what="the first answer", seconds=30)
         for number in range(SWAPS):
             old, new = (second, first) if number % 2 == 0 else (first, second)
