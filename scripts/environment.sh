@@ -4,7 +4,11 @@ set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
 environment="$PWD/build/environments/$1"
-uv venv --quiet --allow-existing --python .venv/bin/python "$environment"
-uv pip sync --quiet --python "$environment" --require-hashes "services/$1/requirements-dev.lock"
-uv pip install --quiet --python "$environment" --no-deps --editable "services/$1"
+made="$environment/made-of"
+if ! cat "services/$1/requirements-dev.lock" "services/$1/pyproject.toml" | cmp -s - "$made"; then # another test run may use it
+    uv venv --quiet --allow-existing --python .venv/bin/python "$environment"
+    uv pip sync --quiet --python "$environment" --require-hashes "services/$1/requirements-dev.lock"
+    uv pip install --quiet --python "$environment" --no-deps --editable "services/$1"
+    cat "services/$1/requirements-dev.lock" "services/$1/pyproject.toml" >"$made"
+fi
 echo "$environment"
