@@ -1,5 +1,6 @@
 """From the bytes of a request to decoded JSON."""
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -53,9 +54,10 @@ def _broken_off(started: float, seconds: float) -> Problem:
 
 def drain(stream: Any) -> None:
     """Read what a client still sends, so that it reads the answer then; at most DRAIN_BYTES."""
-    for _ in range(DRAIN_BYTES // CHUNK_BYTES):
-        if not stream.read(CHUNK_BYTES):
-            return
+    with contextlib.suppress(OSError):  # it broke off, which changes nothing now
+        for _ in range(DRAIN_BYTES // CHUNK_BYTES):
+            if not stream.read(CHUNK_BYTES):
+                return
 
 
 def check_media_type(content_type: str) -> None:

@@ -153,6 +153,7 @@ WRONG_LENGTHS = {
     "of more bits than there are": (f"Content-Length: {'9' * 40}\r\n", 400),
     "of a body that is too large": (f"Content-Length: {10**12}\r\n", 400),
     "no length": ("", 400),
+    "of a coded body": (f"Content-Encoding: gzip\r\nContent-Length: {len(BODY) + 10}\r\n", 415),
     "a chunk without end": ("Transfer-Encoding: chunked\r\n", 400),
 }
 
