@@ -6,19 +6,18 @@ from sandbox import console
 from sandbox.context import Context
 from sandbox.errors import LoopError
 from sandbox.model_versions import find_version, model_name
-from sandbox.reference import VERSION
 from sandbox.wait import wait_until
 
 ALIAS = "challenger"
 PERCENT, MODE = "challenger_percent", "challenger_mode"  # tags of the registered model (seam 15)
+IN_A_WORKER = ("challenger", PERCENT, MODE)  # what GET /model says of each
 SERVED_WITHIN = 60.0  # seconds; a worker looks every API_POLL_SECONDS
 
 
 def challenge(context: Context, version: str, model: str, percent: float, shadow: bool) -> dict[str, Any]:
     """Let a version (`3` or `iris/3`) challenge and wait until the API has it. Raises LoopError."""
-    match = VERSION.fullmatch(version)
-    found = find_version(context, match["version"], match["name"] or model) if match else None
-    name, number = (found["name"], found["version"]) if found else (model, version)
+    found = find_version(context, version, model)
+    name, number = found["name"], found["version"]
     _check_served(context, name, number, shadow)
     mlflow = context.mlflow
     mlflow.delete_alias(name, ALIAS)  # the tags are of the one that comes, not of the one that challenged
@@ -79,18 +78,19 @@ def show_challenge(about: dict[str, Any]) -> None:
 
 def _followed(context: Context, number: str | None, percent: float, shadow: bool) -> dict[str, Any]:
     """What the API says once every worker has the version. Raises LoopError with the API's reason."""
-    wanted = (number, percent, "shadow" if shadow else "split") if number else None
+    wanted = (number, percent, "shadow" if shadow else "split") if number else (None, None, None)
 
     def look() -> dict[str, Any] | None:
         about = context.prediction_api.about()
         if not about:
             return None
-        refusal, has = about.get("challenger_refusal"), about.get("challenger")
+        refusal = about.get("challenger_refusal")
         if number and refusal and refusal["version"] == number:
             raise _Refused(f"The API does not serve version {number}: {refusal['reason']}.")
-        seen = (has["version"], has["percent"], has["mode"]) if has else None
-        everywhere = {worker.get("challenger") for worker in about["workers"]} == {number}
-        return about if seen == wanted and everywhere else None
+        seen = {tuple(worker.get(key) for key in IN_A_WORKER) for worker in about["workers"]}
+        # The answer itself is of one worker, which may have looked since it wrote what all can read.
+        has = about.get("challenger") or {}
+        return about if seen == {wanted} and has.get("version") == number else None
 
     try:
         return wait_until(

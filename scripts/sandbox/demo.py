@@ -50,11 +50,12 @@ def ask(context: Context) -> None:
         return
     answer = context.prediction_api.predict(request)
     headers = answer.headers
+    role = ", the challenger" if headers.get("X-Model-Role") == "challenger" else ""
     console.say()
     console.say(f"POST {context.endpoints.prediction_api.outside}/predict  {json.dumps(request)}")
     console.say(f"  {answer.text.strip()}")
     console.say(
-        f"  {headers['X-Model-Name']} version {headers['X-Model-Version']}, "
+        f"  {headers['X-Model-Name']} version {headers['X-Model-Version']}{role}, "
         f"commit {headers['X-Git-Commit'][:12]}, data {headers['X-Data-Version']}"
     )
 

@@ -5,13 +5,16 @@ from typing import Any
 
 from sandbox.context import Context
 from sandbox.errors import LoopError
+from sandbox.reference import VERSION
 
 MOST_SHOWN = 10
 
 
-def find_version(context: Context, number: str, model: str = "") -> dict[str, Any]:
-    """The version with its tags. Raises LoopError that lists the known ones."""
-    name = model_name(context, model)
+def find_version(context: Context, given: str, model: str = "") -> dict[str, Any]:
+    """The version that `3` or `iris/3` names, with its tags. Raises LoopError that lists the known ones."""
+    match = VERSION.fullmatch(given)
+    named, number = (match["name"] or model, match["version"]) if match else (model, given)
+    name = model_name(context, named)
     if found := context.mlflow.version(name, number):
         return found
     raise LoopError(f"{name} has no version {number} in MLflow.", _known(context, name))

@@ -5,7 +5,6 @@ from sandbox.completion import PROMOTION
 from sandbox.context import Context
 from sandbox.model_versions import find_version, model_name, replaced_by_champion
 from sandbox.receipt import Receipt, Stage
-from sandbox.reference import VERSION
 
 
 def promote(context: Context, version: str, model: str, reason: str, seconds: float) -> Receipt:
@@ -14,10 +13,8 @@ def promote(context: Context, version: str, model: str, reason: str, seconds: fl
     Whether it may be served is up to the DAG: what the API cannot load or answers otherwise than the registry
     has the old version back.
     """
-    match = VERSION.fullmatch(version)
-    name, number = (match["name"] or model, match["version"]) if match else (model, version)
-    found = find_version(context, number, name)
-    name = found["name"]
+    found = find_version(context, version, model)
+    name, number = found["name"], found["version"]
     if _is_served(context, name, number):
         return nothing_to_do(f"{name}/{number}", f"{name} version {number} is served already")
     conf = {"name": name, "version": number, "reason": reason}

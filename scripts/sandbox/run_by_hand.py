@@ -41,8 +41,8 @@ def show_planned(plan: dict[str, Any]) -> None:
 
 def _code_commit(context: Context, given: str) -> str:
     """The commit that a commit, its tag or a model version means; CI has an image of it."""
-    if match := VERSION.fullmatch(given):
-        given = find_version(context, match["version"], match["name"] or "")["tags"].get("code_commit", given)
+    if VERSION.fullmatch(given):
+        given = find_version(context, given)["tags"].get("code_commit", given)
     found = context.statuses.of(CODE, given) if CODE_REF.fullmatch(given) else None
     if not found:
         raise LoopError(

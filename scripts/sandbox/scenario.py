@@ -103,16 +103,38 @@ def _put_raw(context: Context, scenario: Scenario) -> None:
 
 
 def _push(context: Context, scenario: Scenario) -> dict[str, str]:
-    """The new commit of each repository whose params.yaml was another one."""
+    """The new commit of each repository whose params.yaml was another one, or whose build was red.
+
+    A run takes the newest green commit: without a new build it would never meet this params.yaml.
+    """
+    served = (context.prediction_api.model() or {}).get("name")
     with tempfile.TemporaryDirectory() as scratch:
         clones = {name: Path(scratch) / name for name in ORDER}
         for name, folder in clones.items():
             url = context.endpoints.clone_url(name)
             git("clone", "--quiet", "--depth=1", "--branch=main", url, str(folder), folder=Path(scratch))
-        changed = [name for name, folder in clones.items() if _differs(scenario, name, folder)]
+        changed = [
+            name
+            for name, folder in clones.items()
+            if _differs(scenario, name, folder)
+            or (served != scenario.name and _is_red(context, name, folder))
+        ]
         return {
             name: _change(scenario, name, clones[name], starts_run=name == changed[-1]) for name in changed
         }
+
+
+def _is_red(context: Context, repository: str, folder: Path) -> bool:
+    """Whether the build of the head has ended and is not green."""
+    head = git("rev-parse", "HEAD", folder=folder)
+    _, statuses = context.statuses.of(repository, head) or (head, [])
+    builds = [row["status"] for row in statuses if row["context"] == "ci"]
+    if not builds or builds[-1] not in ("failure", "error"):
+        return False
+    console.note(
+        f"the build of {repository} {head[:12]} was red (make trace REF={head[:12]}): built once more"
+    )
+    return True
 
 
 def _differs(scenario: Scenario, repository: str, folder: Path) -> bool:
@@ -121,7 +143,10 @@ def _differs(scenario: Scenario, repository: str, folder: Path) -> bool:
 
 
 def _change(scenario: Scenario, repository: str, folder: Path, starts_run: bool) -> str:
-    """Commit and push params.yaml alone; say where the one before it is, where nobody else has it."""
+    """Commit and push params.yaml alone, or nothing where it is there and only the build is wanted.
+
+    Says where the one before it is, where nobody else has it.
+    """
     before, path = git("rev-parse", "HEAD", folder=folder), folder / PARAMS
     known = {other.params[repository].read_bytes() for other in SCENARIOS.values()}
     if path.exists() and path.read_bytes() not in known:
@@ -133,7 +158,7 @@ def _change(scenario: Scenario, repository: str, folder: Path, starts_run: bool)
     end = "" if starts_run else NO_RUN
     message = f"Scenario {scenario.name}: {scenario.about}\n\n{PARAMS} before: {before}\n{end}"
     git("add", PARAMS, folder=folder)
-    git("commit", "--quiet", "--message", message, folder=folder, env=IDENTITY)
+    git("commit", "--quiet", "--allow-empty", "--message", message, folder=folder, env=IDENTITY)
     git("push", "--quiet", "origin", "HEAD:main", folder=folder, env=IDENTITY)
     commit = git("rev-parse", "HEAD", folder=folder)
     console.done(f"pushed {commit[:12]} to {repository}" + ("" if starts_run else ", which starts no run"))

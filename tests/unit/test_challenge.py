@@ -56,7 +56,14 @@ def says(version=None, percent=10.0, mode="split", workers=(None,), refusal=None
         "logs_predictions": True,
         "challenger": has,
         "challenger_refusal": refusal,
-        "workers": [{"challenger": worker} for worker in workers],
+        "workers": [
+            {
+                "challenger": worker,
+                "challenger_percent": percent if worker else None,
+                "challenger_mode": mode if worker else None,
+            }
+            for worker in workers
+        ],
     }
 
 
@@ -76,6 +83,15 @@ def test_alias_and_tags_are_set_and_every_worker_is_waited_for():
     assert about["challenger"]["percent"] == 25.0
     tags = [("iris", "challenger_percent", "25.0"), ("iris", "challenger_mode", "split")]
     assert context.mlflow.done == [("iris", "challenger"), *tags, ("iris", "challenger", "1")]
+    assert len(context.prediction_api.answers) == 1
+
+
+def test_a_worker_that_still_has_the_former_share_is_waited_for():
+    """The answer is one worker's; what the others do stands in their own lines."""
+    half = says("1", 25.0, workers=("1", "1"))
+    half["workers"][1]["challenger_percent"] = 10.0
+    context = context_of(says(), half, says("1", 25.0, workers=("1", "1")))
+    challenge.challenge(context, "1", "", 25.0, shadow=False)
     assert len(context.prediction_api.answers) == 1
 
 

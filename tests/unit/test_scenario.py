@@ -49,7 +49,7 @@ def context(tmp_path, monkeypatch):
         commit(folder, "One")
         git("clone", "--quiet", "--bare", str(folder), str(tmp_path / f"{name}.git"), folder=tmp_path)
         git("remote", "add", "origin", str(tmp_path / f"{name}.git"), folder=folder)
-    followed, started, api = [], [], FakeApi("iris")
+    followed, started, api, builds = [], [], FakeApi("iris"), {}
 
     def follow(_context, ref, _seconds):
         followed.append(ref)
@@ -73,6 +73,8 @@ def context(tmp_path, monkeypatch):
         folder=tmp_path,
         followed=followed,
         started=started,
+        statuses=SimpleNamespace(of=lambda _name, commit: (commit, builds.get(commit, []))),
+        builds=builds,
     )
 
 
@@ -140,6 +142,40 @@ def test_what_was_pushed_and_is_not_served_is_run_again(context):
     brought = bring(context, "heart", 1)
     assert brought.pushed == {}
     assert context.started == [("train_and_serve", {"reason": "manual"})]
+
+
+def built(context, commit, *states):
+    """CI said this of a commit, the newest last."""
+    context.builds[commit] = [{"context": "ci", "status": state} for state in ("pending", *states)]
+
+
+@pytest.mark.parametrize("red", [[DATA], [CODE], [DATA, CODE]])
+def test_a_red_build_after_both_pushes_is_healed_by_the_same_command(context, capsys, red):
+    """The run would take the green commits of before, and the other model with them."""
+    pushed = bring(context, "heart", 1).pushed
+    for name, commit in pushed.items():
+        built(context, commit, "failure" if name in red else "success")
+    again = bring(context, "heart", 1).pushed
+    assert list(again) == red
+    for name, commit in again.items():
+        assert look(context, name, "rev-parse", f"{commit}~") == pushed[name]
+        assert look(context, name, "diff", "--name-only", pushed[name], commit) == ""
+    said = capsys.readouterr().err
+    assert all(f"the build of {name} {pushed[name][:12]} was red" in said for name in red)
+    trailers = [look(context, name, "log", "-1", "--format=%(trailers)", "main") for name in red]
+    assert trailers == ["Starts-Run: no", ""][-len(red) :]
+    assert (context.followed[-1], context.started) == (again[red[-1]], [])
+
+
+def test_a_red_build_that_was_green_at_last_is_left_alone(context):
+    for commit in bring(context, "heart", 1).pushed.values():
+        built(context, commit, "error", "pending", "success")
+    assert bring(context, "heart", 1).pushed == {}
+
+
+def test_a_red_head_of_the_model_that_is_served_is_somebodys_own_affair(context):
+    built(context, look(context, CODE, "rev-parse", "main"), "failure")
+    assert bring(context, "iris", 1).pushed == {}
 
 
 @pytest.mark.parametrize("state", ["running", "waiting"])

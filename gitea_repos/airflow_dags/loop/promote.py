@@ -55,7 +55,7 @@ def promote_by_hand(run: Run) -> Outcome:
 def held_by_a_pin(run: Run) -> str:
     """Why the API would not follow a new champion; empty where it would, or cannot be asked."""
     try:
-        served = PredictionAPI(run.settings.api_url).served()
+        served = PredictionAPI(run.settings).served()
     except Unreachable:
         return ""
     return pinned(served) if served.pin else ""

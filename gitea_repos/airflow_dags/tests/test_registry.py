@@ -81,6 +81,15 @@ def test_the_first_model_becomes_champion(run: Run, registry: Any) -> None:
 
 
 @pytest.mark.usefixtures("code")
+def test_where_the_api_is_pinned_the_model_waits(run: Run, registry: Any, api: Any) -> None:
+    registry.add("iris", "r1", code_commit="c" * 40)
+    api.workers, api.pin = [("iris", "0")], "7"
+    outcome = promote(run, planned("c" * 40), DATA, trained(), {"name": "iris", "version": "1"})
+    assert (outcome.state, champion_of(registry)) == ("waiting", None)
+    assert "MODEL_PIN=7" in outcome.detail
+
+
+@pytest.mark.usefixtures("code")
 @pytest.mark.parametrize(("challenger", "left"), [("1", None), ("2", "2")])
 def test_a_challenger_that_is_promoted_challenges_no_more(
     run: Run, registry: Any, challenger: str, left: str | None

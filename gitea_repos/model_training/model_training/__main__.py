@@ -24,6 +24,7 @@ def work() -> dict[str, Any]:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("model_training.search").setLevel(logging.INFO)  # a line for each trial
     # A stopped task ends its run and its download on the way out.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     sys.exit(run_task(work))

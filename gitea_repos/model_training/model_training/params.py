@@ -8,6 +8,7 @@ from typing import Any, Self
 import yaml
 
 from model_training.errors import TrainingError
+from model_training.space import SECTIONS, check_search
 
 FORMS = {
     "model": (str, "a name of lower-case letters, digits, _ and -"),
@@ -15,19 +16,21 @@ FORMS = {
     "seed": (int, "a whole number from 0 to 4294967295"),
     "classifier": (dict, "a mapping of scikit-learn parameters"),
     "text": (dict, "a mapping of scikit-learn parameters"),
+    "search": (dict, "a mapping with trials, and what to try of classifier and text"),
 }
 REQUIRED = ("model", "pipeline", "seed")
 
 
 @dataclass(frozen=True)
 class Params:
-    """The model's name, its pipeline, and scikit-learn's parameters of classifier and text features."""
+    """The model's name, its pipeline, its parameters in scikit-learn's words, and the search for some."""
 
     model: str
     pipeline: str
     seed: int
     classifier: dict[str, Any] = field(default_factory=dict)
     text: dict[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -41,14 +44,20 @@ class Params:
         if not isinstance(raw, dict):
             raise TrainingError(f"{path.name} must be a mapping with the keys {', '.join(FORMS)}.")
         _check_keys(path.name, raw)
-        return cls(**{key: _tuples(value) for key, value in raw.items()})
+        read = cls(**{key: value if key == "search" else _tuples(value) for key, value in raw.items()})
+        if read.search:
+            check_search(path.name, read.search, {part: getattr(read, part) for part in SECTIONS})
+        return read
+
+    def searched(self, part: str) -> dict[str, Any]:
+        """What the search may try of `classifier` or `text`; empty without a search."""
+        return self.search.get(part) or {}
 
     def flat(self) -> dict[str, Any]:
         """Every value under one dotted name, for the record of a run."""
-        nested = {
-            f"{part}.{key}": v for part in ("classifier", "text") for key, v in getattr(self, part).items()
-        }
-        return {"pipeline": self.pipeline, "seed": self.seed, **nested}
+        nested = {f"{part}.{key}": v for part in SECTIONS for key, v in getattr(self, part).items()}
+        searched = {"search.trials": self.search["trials"]} if self.search else {}
+        return {"pipeline": self.pipeline, "seed": self.seed, **nested, **searched}
 
 
 def _check_keys(file: str, raw: dict[str, Any]) -> None:

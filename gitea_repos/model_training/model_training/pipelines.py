@@ -43,9 +43,10 @@ def find_recipe(params: Params) -> Recipe:
             f"params.yaml: pipeline {params.pipeline!r} is unknown; known: {', '.join(PIPELINES)}."
         )
     recipe = PIPELINES[params.pipeline]
-    if params.text and "text" not in recipe.kinds:
+    if (params.text or params.searched("text")) and "text" not in recipe.kinds:
         raise TrainingError(
-            f"params.yaml sets text, but {params.pipeline} takes no text; remove it or change pipeline."
+            f"params.yaml sets or searches text, but {params.pipeline} takes no text; "
+            "remove it or change pipeline."
         )
     return recipe
 
@@ -54,7 +55,7 @@ def build_pipeline(params: Params, schema: Schema) -> Pipeline:
     """An unfitted pipeline for the schema's columns; raise TrainingError if the two do not fit."""
     recipe = find_recipe(params)
     _check_kinds(params.pipeline, recipe, schema)
-    classifier = _configure(recipe.classifier(), "classifier", params.classifier)
+    classifier = _configure(recipe.classifier(), "classifier", params)
     if "random_state" in classifier.get_params():
         classifier.set_params(random_state=params.seed)
     features = ColumnTransformer(_transformers(params, schema), sparse_threshold=0 if recipe.dense else 0.3)
@@ -92,15 +93,17 @@ def _transformers(params: Params, schema: Schema) -> list[tuple]:
     ]
     # A vectorizer takes one column, not a list of them.
     texts = [
-        (f"text_{column}", _configure(TfidfVectorizer(), "text", params.text), column)
+        (f"text_{column}", _configure(TfidfVectorizer(), "text", params), column)
         for column in schema.of_kind("text")
     ]
     return [group for group in groups if group[2]] + texts
 
 
-def _configure(estimator: BaseEstimator, section: str, values: dict) -> BaseEstimator:
+def _configure(estimator: BaseEstimator, section: str, params: Params) -> BaseEstimator:
+    """The estimator with the section's values; what is searched must be known to it too."""
+    values: dict = getattr(params, section)
     allowed = [name for name in estimator.get_params() if name != "random_state"]
-    unknown = [str(name) for name in values if name not in allowed]
+    unknown = [str(name) for name in (*values, *params.searched(section)) if name not in allowed]
     if unknown:
         raise TrainingError(
             f"params.yaml: {section}.{unknown[0]} is unknown to {type(estimator).__name__}; "

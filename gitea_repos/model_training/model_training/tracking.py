@@ -16,12 +16,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from requests.exceptions import RequestException
 from sklearn.pipeline import Pipeline
 
 from model_training.dataset import Dataset
 from model_training.errors import TrainingError, UnavailableError
 from model_training.report import first_line
+from model_training.search import Tried
 
 RESULT_FILE = "result.json"
 EXAMPLE_ROWS = 3
@@ -57,9 +59,11 @@ class Experiment:
             return json.loads(Path(path).read_text(encoding="utf-8"))
 
     def end_abandoned_runs(self) -> None:
-        """Mark the runs of earlier tries that never ended as killed."""
+        """Mark the runs of earlier tries that never ended as killed, a trial's too."""
         for run in self._runs("RUNNING"):
-            self.client.set_terminated(run.info.run_id, status="KILLED")
+            below = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run.info.run_id}' and attributes.status = 'RUNNING'"
+            for each in (run, *self.client.search_runs([self._id], below)):
+                self.client.set_terminated(each.info.run_id, status="KILLED")
 
     def run(self, tags: dict[str, str]) -> AbstractContextManager[Run]:
         """A new active run; leaving it ends it as finished, or as failed on an error."""
@@ -73,6 +77,18 @@ class Experiment:
             metrics=[Metric(name, value, moment, 0) for name, value in metrics.items()],
             params=[Param(name, str(value)) for name, value in params.items()],
         )
+
+    def log_trial(self, run: Run, tried: Tried) -> None:
+        """Store a trial of a search as a run below this one; without a figure as failed.
+
+        It has no loop_run_id: it stands for no loop.
+        """
+        tags = {MLFLOW_PARENT_RUN_ID: run.info.run_id}
+        name, began = f"trial {tried.number + 1}", int(tried.began * 1000)
+        trial = self.client.create_run(self._id, start_time=began, run_name=name, tags=tags)
+        figures = {} if tried.macro_f1 is None else {"macro_f1": tried.macro_f1}
+        self.log_figures(trial, tried.params, figures)
+        self.client.set_terminated(trial.info.run_id, status="FINISHED" if figures else "FAILED")
 
     def _runs(self, status: str) -> list[Run]:
         wanted = f"tags.loop_run_id = '{self._loop_run_id}' and attributes.status = '{status}'"

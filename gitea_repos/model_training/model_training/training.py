@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from model_training.evaluation import Evaluation, evaluate, learning_curve, veri
 from model_training.params import Params
 from model_training.pipelines import find_recipe, fit_pipeline
 from model_training.plots import draw_confusion_matrix, draw_learning_curve
+from model_training.search import find_params
 from model_training.settings import Settings
 from model_training.tracking import RESULT_FILE, Experiment, libraries, log_pipeline, mlflow_errors
 from model_training.trust import check_types
@@ -55,10 +57,14 @@ def check_name(params: Params, dataset: Dataset) -> None:
 def _train_in_run(
     experiment: Experiment, run: Run, params: Params, dataset: Dataset, tags: dict[str, str]
 ) -> dict[str, Any]:
+    found = find_params(params, dataset, partial(experiment.log_trial, run))
+    params = found.params
     pipeline = fit_pipeline(params, dataset.schema, dataset.train)
     types = check_types(pipeline)
     judged = evaluate(pipeline, dataset.test)
     metrics = {**judged.metrics, **_train_metrics(pipeline, dataset)}
+    if found.macro_f1 is not None:
+        metrics["search_macro_f1"] = found.macro_f1
     experiment.log_figures(run, params.flat(), metrics)
     champion = judge_champion(experiment.client, params.model, dataset)
     result = {

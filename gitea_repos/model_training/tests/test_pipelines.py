@@ -97,7 +97,7 @@ def test_codes_are_categories_and_no_amounts_also_where_some_are_missing(tmp_pat
         ({"classifier": {"c": 1}}, "classifier.c is unknown to LogisticRegression; known: C, class_weight"),
         ({"classifier": {"C": -1}}, "'C' parameter of LogisticRegression must be a float in the range"),
         ({"classifier": {"random_state": 1}}, "classifier.random_state is unknown"),
-        ({"text": {"min_df": 2}}, "sets text, but logistic_regression takes no text"),
+        ({"text": {"min_df": 2}}, "sets or searches text, but logistic_regression takes no text"),
         ({"pipeline": "text_logistic_regression", "text": {"ngram": 2}}, "text.ngram is unknown to TfidfV"),
     ],
 )

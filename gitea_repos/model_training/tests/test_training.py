@@ -11,6 +11,7 @@ import pytest
 import skops.io
 import yaml
 from mlflow import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
@@ -78,6 +79,22 @@ def test_the_task_reads_data_by_its_tag_and_reports_what_it_stored(environment, 
     assert {"verification.json", "per_class.json", "confusion_matrix.png", "learning_curve.png"} < names
 
 
+def test_the_trials_of_a_search_are_runs_below_the_training_and_stand_for_no_loop(client, retrain):
+    space = {"classifier": {"solver": ["lbfgs", "nonsense"]}, "trials": 3}
+    result = retrain(search=space)
+    training = client.get_run(result["mlflow_run_id"])
+    found = client.search_runs(
+        [training.info.experiment_id], f"tags.mlflow.parentRunId = '{training.info.run_id}'"
+    )
+    states = {run.info.status for run in found}
+    best = max(run.data.metrics.get("macro_f1", 0) for run in found)
+    assert (len(found), states) == (3, {"FINISHED", "FAILED"})
+    assert training.data.metrics["search_macro_f1"] == pytest.approx(best)
+    assert training.data.params["classifier.solver"] == "lbfgs"
+    assert not any("loop_run_id" in run.data.tags for run in found)
+    assert retrain(search=space) == result
+
+
 def test_the_model_is_stored_as_skops_with_named_and_typed_columns(client, retrain):
     result = retrain()
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{result['model_id']}"))
@@ -109,8 +126,10 @@ def test_a_half_done_run_of_the_same_loop_is_killed_and_another_loop_left_alone(
     half, foreign = (
         client.create_run(number, tags={"loop_run_id": loop}).info.run_id for loop in ("manual-1", "manual-2")
     )
+    trial = client.create_run(number, tags={MLFLOW_PARENT_RUN_ID: half}).info.run_id
     assert retrain()["mlflow_run_id"] not in (half, foreign)
-    assert [client.get_run(run).info.status for run in (half, foreign)] == ["KILLED", "RUNNING"]
+    states = [client.get_run(run).info.status for run in (half, trial, foreign)]
+    assert states == ["KILLED", "KILLED", "RUNNING"]
 
 
 def test_a_failed_training_leaves_a_failed_run(client, retrain):

@@ -27,6 +27,7 @@ RULES = (
 ANYTHING: Schema = {"description": "A JSON value; what the model trained with."}
 TEXT: Schema = {"type": "string"}
 NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
+MODES = ("split", "shadow")
 
 
 def ref(name: str) -> Schema:
@@ -170,12 +171,14 @@ def _answer() -> Schema:
 
 def _challenge() -> Schema:
     about = {name: TEXT for name in ("name", "version", "git_sha", "data_version")}
-    return _closed(about | {"percent": {"type": "number"}, "mode": {"enum": ["split", "shadow"]}})
+    return _closed(about | {"percent": {"type": "number"}, "mode": {"enum": [*MODES]}})
 
 
 def _about() -> dict[str, Schema]:
     worker = {"pid": {"type": "integer"}, "name": NULLABLE_TEXT, "version": NULLABLE_TEXT}
     worker["challenger"] = NULLABLE_TEXT
+    worker["challenger_percent"] = {"type": ["number", "null"]}
+    worker["challenger_mode"] = {"enum": [*MODES, None]}
     refusal = {"name": NULLABLE_TEXT, "version": NULLABLE_TEXT, "reason": TEXT, "at": TEXT}
     servable = {
         "libraries": {"type": "object", "additionalProperties": TEXT},

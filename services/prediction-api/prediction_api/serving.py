@@ -58,7 +58,7 @@ class Serving:
             self._metrics.model_info.labels(*challenger.model.labels, CHALLENGER).set(1)
         about = challenger.challenge.describe() if challenger else None
         logs.write("info", "challenge", challenger=about)
-        self._workers.announce(self.identity, challenger and challenger.model.identity)
+        self._announce()
 
     def swap(self, model: Model, source: str) -> None:
         """Serve this model from the next request on."""
@@ -74,7 +74,7 @@ class Serving:
         logs.write(
             "info", "swap", message=f"Serving {model.identity}.", source=source, **_fields(model.identity)
         )
-        self._workers.announce(model.identity, self.challenger and self.challenger.model.identity)
+        self._announce()
 
     def confirm(self) -> None:
         """Note that what serves is MLflow's champion; a version refused before it is of no interest now."""
@@ -88,7 +88,10 @@ class Serving:
             self._metrics.model_info.labels(*former.labels, CHAMPION).set(0)
             message = f"{former.identity} is champion no more and there is no other; serving nothing."
             logs.write("warning", "unload", message=message, **_fields(former.identity))
-        self._workers.announce(None)
+        self._announce()
+
+    def _announce(self) -> None:
+        self._workers.announce(self.identity, self.challenger and self.challenger.challenge)
 
     def refuse(self, identity: Identity | None, refusal: Refusal, role: str = CHAMPION) -> None:
         """Note why a version is not served; what serves goes on serving."""

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from prediction_api.challenger import Challenge
 from prediction_api.identity import Identity
 from prediction_api.storage import write_json
 
@@ -15,13 +16,18 @@ class Workers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def announce(self, identity: Identity | None, challenger: Identity | None = None) -> None:
-        """Say what this worker serves, and which challenger."""
+    def announce(self, identity: Identity | None, challenge: Challenge | None = None) -> None:
+        """Say what this worker serves, which challenger, and what that one answers."""
         self._folder.mkdir(parents=True, exist_ok=True)
         pid = os.getpid()
         name, version = (identity.name, identity.version) if identity else (None, None)
-        serves = {"name": name, "version": version, "challenger": challenger and challenger.version}
-        write_json(self._folder / f"{pid}.json", {"pid": pid} | serves)
+        about = challenge.describe() if challenge else {}
+        challenger = {
+            "challenger": about.get("version"),
+            "challenger_percent": about.get("percent"),
+            "challenger_mode": about.get("mode"),
+        }
+        write_json(self._folder / f"{pid}.json", {"pid": pid, "name": name, "version": version} | challenger)
 
     def describe(self) -> list[dict[str, Any]]:
         """Every living worker with what it serves."""

@@ -177,19 +177,21 @@ def test_the_alias_and_its_tags_in_mlflow_are_followed(
     client.set_registered_model_tag(name, PERCENT, "50")
     client.set_registered_model_alias(name, CHALLENGER, "2")
 
-    def everywhere(version: str | None) -> bool:
+    def everywhere(version: str | None, *what: object) -> bool:
+        keys = ["challenger", "challenger_percent", "challenger_mode"][: 1 + len(what)]
         workers = api.get("/model").json()["workers"]
-        return {worker["challenger"] for worker in workers} == {version}
+        return {tuple(worker[key] for key in keys) for worker in workers} == {(version, *what)}
 
-    wait_until("both workers have the challenger", lambda: everywhere("2"))
+    wait_until("both workers have the challenger", lambda: everywhere("2", 50.0, "split"))
     assert roles(api) == {("1", CHAMPION), ("2", CHALLENGER)}
     client.set_registered_model_tag(name, MODE, "shadow")
-    wait_until("it is in the shadow", lambda: roles(api) == {("1", CHAMPION)})
+    wait_until("both workers say it is in the shadow", lambda: everywhere("2", 50.0, "shadow"))
+    assert roles(api) == {("1", CHAMPION)}
     client.delete_registered_model_tag(name, MODE)
     wait_until("it answers again", lambda: ("2", CHALLENGER) in roles(api))
     mlflow_server.promote(name, "2")
     api.serves("2")
-    wait_until("who has won challenges no more", lambda: everywhere(None))
+    wait_until("who has won challenges no more", lambda: everywhere(None, None, None))
     assert roles(api) == {("2", CHAMPION)}
     client.set_registered_model_alias(name, CHALLENGER, "1")
     wait_until("the former champion challenges", lambda: everywhere("1"))

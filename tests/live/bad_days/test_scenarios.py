@@ -42,7 +42,9 @@ def before(sandbox, tmp_path_factory):
 
 def ask(sandbox, record):
     """The answer to a bare record."""
-    answer = requests.post(f"{sandbox.url('prediction-api')}/predict", json=record, headers=bearer(sandbox), timeout=10)
+    answer = requests.post(
+        f"{sandbox.url('prediction-api')}/predict", json=record, headers=bearer(sandbox), timeout=10
+    )
     assert answer.status_code == 200, answer.text
     return answer
 

@@ -1,11 +1,12 @@
 """Rollbacks and promotions while requests come without a pause: none fails, none mixes two versions.
 
-Four swaps by default; SWAPS=20 for more.
+Four swaps by default; SWAPS=100 for more, and for what they leave in memory.
 """
 
 import os
 import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 import requests
@@ -49,6 +50,7 @@ def two_models(sandbox, tmp_path):
 def test_swaps_under_load_fail_no_request_and_mix_no_answer(sandbox, mlflow, two_models):
     first, second = two_models
     api = sandbox.url("prediction-api")
+    memory = [memory_of_workers(sandbox, api)]
     rows, epoch = [], time.time()
     token = bearer(sandbox).get("Authorization", "").removeprefix("Bearer ")
     with Load(lambda: PredictionApi(api, token), [PROBE], RATE) as load:
@@ -66,12 +68,27 @@ def test_swaps_under_load_fail_no_request_and_mix_no_answer(sandbox, mlflow, two
             served = epoch + last_of(load, old, moved - epoch)
             stages = {stage["name"]: stage["seconds"] for stage in receipt["stages"]}
             rows.append((moved - began, served - moved, time.time() - began, stages))
+            memory.append(memory_of_workers(sandbox, api))
+    failed = [each for each in load.answered if each.status != 200]
     wrong = [each for each in load.answered if each.predictions != (two_models.get(each.version),)]
-    print(f"\n{len(load.answered)} requests in {load.seconds:.0f} s, {len(wrong)} wrong; seconds:")
+    print(
+        f"\n{SWAPS} swaps, {len(load.answered)} requests in {load.seconds:.0f} s: {len(failed)} failed, "
+        f"{len(wrong) - len(failed)} of a mixed version"
+    )
+    print(f"MiB of all workers, before and after each swap: {memory}")
     print("command → alias, alias → last old answer, whole command, stages")
     for to_alias, to_served, whole, stages in rows:
         print(f"{to_alias:6.1f} {to_served:6.2f} {whole:6.1f} {stages}")
     assert wrong == []
+
+
+def memory_of_workers(sandbox, api):
+    """MiB (PSS) of the API's workers; None where they are processes of a container."""
+    if sandbox.setting("DRIVER") != "embedded":
+        return None
+    workers = requests.get(f"{api}/model", timeout=10).json()["workers"]
+    rolled = [Path(f"/proc/{worker['pid']}/smaps_rollup").read_text() for worker in workers]
+    return round(sum(int(text.split("Pss:")[1].split()[0]) for text in rolled) / 1024, 1)
 
 
 def last_of(load: Load, version: str, since: float) -> float:
