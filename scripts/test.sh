@@ -12,12 +12,12 @@ suites() { # of these services, one after the other
     done
 }
 .venv/bin/pytest -q
-echo "· testing services/prediction-api; beside it services/ci, services/mlflow and the begin of the loop"
+echo "· testing services/prediction-api; beside it services/ci, mlflow, monitor and the begin of the loop"
 mkdir -p build
 suites prediction-api >build/prediction-api-tests.log 2>&1 & # a core each
 beside=$!
 trap 'kill "$beside" 2>/dev/null || true' EXIT
-suites ci mlflow
+suites ci mlflow monitor
 echo "· testing the loop (a copy of this tree, from a clean state)"
 set -- tests/live/test_*.py
 [ "${BAD_DAYS:-}" != 1 ] || set -- "$@" tests/live/bad_days

@@ -36,6 +36,7 @@ class Endpoints:
     airflow: Address
     mlflow: Address
     prediction_api: Address
+    monitor: Address
     data: Address
     dvc: Address
     images: Address
@@ -102,6 +103,7 @@ def embedded_endpoints(settings: Settings, state: Path) -> Endpoints:
         airflow=_local(settings.airflow_port),
         mlflow=_local(settings.mlflow_port),
         prediction_api=_local(settings.prediction_api_port),
+        monitor=_local(settings.monitor_port),
         data=_folder(state / "data"),
         dvc=_folder(state / "dvc"),
         images=_folder(state / "images"),
@@ -124,6 +126,7 @@ def docker_endpoints(settings: Settings) -> Endpoints:
         airflow=_published("airflow-api:8080", settings.airflow_port),
         mlflow=_published("mlflow:5000", settings.mlflow_port),
         prediction_api=_published("prediction-api:8000", settings.prediction_api_port),
+        monitor=_published("monitor:8000", settings.monitor_port),
         data=Address("s3://data", "s3://data"),
         dvc=Address("s3://dvc", "s3://dvc"),
         images=Address("registry:5000", f"127.0.0.1:{settings.registry_port}"),

@@ -49,6 +49,7 @@ class Settings:
     mlflow_port: int
     airflow_port: int
     ci_port: int
+    monitor_port: int
     gitea_port: int
     minio_port: int
     minio_console_port: int
@@ -85,6 +86,8 @@ class Settings:
     ci_keep_days: int
     keep_environments: int
     ci_stage_timeout: int
+    monitor_poll_seconds: float
+    celebrate_accuracy: float
     log_megabytes: int
     log_files: int
     airflow_admin_password: str

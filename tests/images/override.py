@@ -6,7 +6,7 @@ import gitea
 import yaml
 from recipes import CI, DOCKER, PYTHON, SERVERS
 
-OURS_ON_PYTHON = ("mlflow", "airflow-init", "prediction-api")
+OURS_ON_PYTHON = ("mlflow", "airflow-init", "prediction-api", "monitor")
 ABSENT = ("jenkins", "jenkins-agent", "grafana")  # not to be had as packages
 
 

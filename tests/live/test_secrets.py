@@ -40,6 +40,7 @@ ENVIRONMENT = {  # of a container: the logins of seam 10 that it needs, and no o
     "airflow-scheduler": AIRFLOW | LOOP,
     "airflow-dag-processor": AIRFLOW | LOOP,
     "prediction-api": {"MLFLOW_SERVING_PASSWORD", "MYSQL_SERVING_PASSWORD", "API_TOKEN"},
+    "monitor": {"AIRFLOW_LOOP_PASSWORD", "MLFLOW_SERVING_PASSWORD"},
     "mysqld-exporter": {"MYSQL_EXPORTER_PASSWORD"},
 }
 VOLUMES = {  # of a server that must know them

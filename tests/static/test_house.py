@@ -34,6 +34,7 @@ def test_services_and_repositories_import_neither_the_tool_nor_each_other(root):
     owners = {
         "services/ci": "ci",
         "services/prediction-api": "prediction_api",
+        "services/monitor": "monitor",
         "gitea_repos/data_preprocessing": "data_preprocessing",
         "gitea_repos/model_training": "model_training",
         "gitea_repos/airflow_dags": "loop",

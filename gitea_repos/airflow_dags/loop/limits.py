@@ -51,6 +51,7 @@ class Limits:
     waits: Waits
     history_commits: int
     gate: Thresholds
+    alerts: dict[str, float]
 
     @classmethod
     def read(cls, path: Path = SLO) -> "Limits":

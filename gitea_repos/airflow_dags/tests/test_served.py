@@ -9,6 +9,7 @@ from loop.announce import announce
 from loop.errors import Failure, Unreachable
 from loop.mlflow import MLflow
 from loop.prediction import PredictionAPI
+from loop.promote import held_by_a_pin
 from loop.receipt import Stage
 from loop.run import Run
 from loop.serve import serve
@@ -58,6 +59,12 @@ def test_a_pinned_api_is_named_at_once_and_the_promotion_undone(run: Run, api: A
     with pytest.raises(Failure, match=r"MODEL_PIN=7 names \(empty it in .env, then: make up\)"):
         serve(patient, PROMOTED)
     assert "champion" not in promoted.models["iris"]["aliases"]
+
+
+def test_only_a_pin_holds_a_promotion_back(run: Run, api: Any) -> None:
+    assert held_by_a_pin(run) == ""
+    api.pin = "7"
+    assert "MODEL_PIN=7" in held_by_a_pin(run)
 
 
 def refusal(at: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ class DockerDriver(Driver):
     name = "docker"
     ports = (
         *("PREDICTION_API", "MLFLOW", "AIRFLOW", "CI", "GITEA", "MINIO", "MINIO_CONSOLE"),
-        *("REGISTRY", "MYSQL", "PROMETHEUS", "ALERTMANAGER", "GRAFANA"),
+        *("REGISTRY", "MYSQL", "PROMETHEUS", "ALERTMANAGER", "GRAFANA", "MONITOR"),
     )
 
     def __init__(self, settings: Settings) -> None:

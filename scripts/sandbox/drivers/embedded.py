@@ -26,7 +26,7 @@ class EmbeddedDriver(Driver):
     """No Docker needed: uv, Git and Python."""
 
     name = "embedded"
-    ports = ("PREDICTION_API", "MLFLOW", "AIRFLOW", "CI")
+    ports = ("PREDICTION_API", "MLFLOW", "AIRFLOW", "CI", "MONITOR")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -12,7 +12,7 @@ from sandbox import console
 from sandbox.errors import MachineError
 from sandbox.settings import ROOT, machine_environment
 
-SERVICES = ("ci", "airflow", "mlflow", "prediction-api")
+SERVICES = ("ci", "airflow", "mlflow", "prediction-api", "monitor")
 
 
 def install_environments(folder: Path) -> None:

@@ -25,6 +25,7 @@ SOURCES = {
     "mlflow": (*PYTHON, "services/mlflow"),
     "airflow": (*PYTHON, "services/airflow"),
     "prediction-api": (*PYTHON, "services/prediction-api"),
+    "monitor": (*PYTHON, "services/monitor"),
 }
 BASE, BASE_TAG = "base/python", "sandbox"  # the PYTHON_IMAGE of builds in the engine
 REGISTRY_HINT = "Run: make logs SERVICE=registry"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sandbox.drivers.environments import environment_digest
 from sandbox.drivers.record import remembered_machine
-from sandbox.endpoints import Endpoints
-from sandbox.settings import DEPLOYED, ORGANISATION, ROOT, Settings
+from sandbox.endpoints import LOOP, Endpoints
+from sandbox.settings import DEPLOYED, ORGANISATION, REPOSITORIES, ROOT, Settings
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ def all_processes(settings: Settings, endpoints: Endpoints, state: Path) -> list
         _mlflow(settings, endpoints, state),
         *_airflow(settings, endpoints, state),
         _prediction_api(settings, endpoints, state),
+        _monitor(settings, endpoints, state),
     ]
 
 
@@ -214,5 +215,31 @@ def _prediction_api(settings: Settings, endpoints: Endpoints, state: Path) -> Pr
             "MODEL_PIN": settings.model_pin,
         },
         url=endpoints.prediction_api.outside,
+        health="/health",
+    )  # fmt: skip
+
+
+def _monitor(settings: Settings, endpoints: Endpoints, state: Path) -> Process:
+    return Process(
+        name="monitor",
+        argv=[executable(state, "monitor", "monitor")],
+        environment=_base(state, "monitor") | {
+            "MONITOR_HOST": "127.0.0.1",
+            "MONITOR_PORT": str(settings.monitor_port),
+            "MONITOR_HOME": str(state / "monitor"),
+            "MONITOR_POLL_SECONDS": str(settings.monitor_poll_seconds),
+            "CELEBRATE_ACCURACY": str(settings.celebrate_accuracy),
+            "AIRFLOW_URL": endpoints.airflow.inside,
+            "AIRFLOW_USER": LOOP,
+            "AIRFLOW_PASSWORD": settings.airflow_loop_password,
+            "MLFLOW_TRACKING_URI": endpoints.mlflow.inside,
+            "MODEL_NAME": settings.model_name,
+            "STATUS_URL": endpoints.status.inside,
+            "GIT_URL": endpoints.git.inside,
+            "ORGANISATION": ORGANISATION,
+            "REPOSITORIES": " ".join(REPOSITORIES),
+            "ALERTMANAGER_URL": "",
+        },
+        url=endpoints.monitor.outside,
         health="/health",
     )  # fmt: skip
