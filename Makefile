@@ -31,6 +31,10 @@ demo: $(SANDBOX) ## Push a harmless commit and watch it being served
 load: $(SANDBOX) ## Predictions at a steady rate, with a latency plot: make load RATE=50 SECONDS=20
 	@$(SANDBOX) load --rate "$(or $(RATE),50)" --seconds "$(or $(SECONDS),20)" --rows "$(or $(ROWS),1)"
 
+.PHONY: drift
+drift: $(SANDBOX) ## Requests unlike training, their judgement, and the loop that follows: make drift SHIFT=3
+	@$(SANDBOX) drift --shift "$(or $(SHIFT),3)" --rows "$(or $(ROWS),500)"
+
 .PHONY: run
 run: $(SANDBOX) ## The loop by hand: make run CODE=<commit> DATA=<data version> NO_PROMOTE=1 DRY_RUN=1
 	@$(SANDBOX) run --code "$(CODE)" --data "$(DATA)" $(if $(NO_PROMOTE),--no-promote) $(if $(DRY_RUN),--dry-run)

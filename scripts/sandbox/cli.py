@@ -16,6 +16,7 @@ from sandbox import (
     data_push,
     demo,
     doctor,
+    drift,
     load_run,
     promotion,
     rebuild,
@@ -256,6 +257,24 @@ def load_command(rate: float, seconds: float, rows: int, output: str) -> None:
     else:
         load_run.show_load(found)
     sys.exit(1 if found["failed"] or not found["requests"] else 0)
+
+
+@cli.command(name="drift")
+@click.option("--shift", default=3.0, type=Finite(-100, 100), help="Standard deviations [3]; 0: none.")
+@click.option("--rows", default=500, type=click.IntRange(1, 5000), help="Rows to ask about [500].")
+@timeout
+@output
+def drift_command(shift: float, rows: int, timeout: float, output: str) -> None:
+    """Ask about rows unlike training, have them judged, follow the loop that starts (once in a window).
+
+    Exit codes are those of `run`; 0 where no loop was started.
+    """
+    found = drift.run_drift(Context.load(), shift, rows, timeout)
+    if output == "json":
+        console.emit_json(found.as_json())
+    else:
+        drift.show_drift(found)
+    sys.exit(drift.exit_code(found))
 
 
 @cli.command(name="challenge")

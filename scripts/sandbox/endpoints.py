@@ -66,6 +66,7 @@ class Endpoints:
             "TASK_RUNTIME": self.task_runtime,
             "PROMOTION": settings.promotion,
             "LOOP_SCHEDULE": settings.loop_schedule,
+            "DRIFT_SCHEDULE": settings.drift_schedule,
             "KEEP_RUN_DAYS": str(settings.keep_run_days),
             "AIRFLOW_WEB_URL": self.airflow.outside,
             "MLFLOW_WEB_URL": self.mlflow.outside,

@@ -69,6 +69,7 @@ class Settings:
     engine_disk_gb: int
     promotion: str
     loop_schedule: str
+    drift_schedule: str
     keep_run_days: float
     raw_database_url: str
     model_name: str
@@ -132,7 +133,7 @@ class Settings:
 
 OPTIONAL = {
     *("driver", "loop_schedule", "raw_database_url", "model_name", "model_pin", "masked_columns"),
-    *("compose_override", "api_tokens"),
+    *("compose_override", "api_tokens", "drift_schedule"),
     *("http_proxy", "https_proxy", "no_proxy", "ca_bundle"),
 }
 SECRETS = ("_password", "_secret", "_token", "_secret_key")

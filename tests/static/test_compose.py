@@ -22,7 +22,15 @@ DERIVED = {
     *("LOOP_ENV_FILE", "CA_FILE", "JENKINS_AGENT_PUBLIC_KEY"),
     *("ORGANISATION", "REPOSITORIES", "GIT_URL", "STATUS_URL", "STATUS_USER", "CI_HOOK_URL"),
 }
-MAY_BE_EMPTY = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "MODEL_NAME", "MODEL_PIN", "MASKED_COLUMNS", "API_TOKENS"}
+MAY_BE_EMPTY = {
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "MODEL_NAME",
+    "MODEL_PIN",
+    "MASKED_COLUMNS",
+    "API_TOKENS",
+}
 LAYERS = ("storage", "scm", "ci", "tracking", "pipelines", "serving", "monitoring", "extras")
 
 BROKEN = [

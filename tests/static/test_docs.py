@@ -17,6 +17,7 @@ PAGES = [
     "docs/tour.md",
     "docs/docker.md",
     "docs/doctor.md",
+    "docs/drift.md",
     "docs/scenarios.md",
     "docs/your-own-data.md",
     "scripts/sandbox/scenarios/README.md",

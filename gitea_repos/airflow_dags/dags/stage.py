@@ -118,8 +118,8 @@ class Recorded(BaseOperator):
         ti.xcom_push(key="outcome", value={"state": outcome.state, "detail": outcome.detail, "url": url})
 
     def _known(self, ti: Any) -> dict[str, Any]:
-        """What is known of the run's commits: the plan's result, or in promote_model the promotion's."""
-        first = "plan" if self.dag.has_task("plan") else "promote"
+        """What is known of the commits: the result of `plan`, in promote_model of `promote`, else nothing."""
+        first = next((task for task in ("plan", "promote") if self.dag.has_task(task)), self.task_id)
         return known(ti) if first != self.task_id else {}
 
     def _before(self) -> list[str]:

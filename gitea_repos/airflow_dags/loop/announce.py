@@ -23,6 +23,8 @@ STATES = {"failed": "failure", "rejected": "failure", "waiting": "pending", "ski
 
 def announce(run: Run, plan: dict[str, Any], task: str, state: str, detail: str) -> None:
     """Tell the run's commits how a task stands; never stops the loop."""
+    if task not in REPORTS:  # of a DAG that is about no commit
+        return
     context, closes = REPORTS[task]
     word = STATES.get(state, "success" if state == "passed" and closes else "pending")
     statuses = Statuses(run.settings)

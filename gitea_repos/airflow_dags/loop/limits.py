@@ -41,6 +41,16 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """When requests have drifted, how far back they are looked at, and how many make a judgement."""
+
+    schedule: str
+    psi: float
+    window_hours: float
+    least_rows: int
+
+
+@dataclass(frozen=True)
 class Limits:
     """The whole of slo.yaml."""
 
@@ -52,6 +62,7 @@ class Limits:
     history_commits: int
     gate: Thresholds
     alerts: dict[str, float]
+    drift: Drift
 
     @classmethod
     def read(cls, path: Path = SLO) -> "Limits":
@@ -60,7 +71,7 @@ class Limits:
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise Failure(f"{path.name} cannot be read: {error}") from error
-        nested = {"retries": Retries, "waits": Waits, "gate": Thresholds}
+        nested = {"retries": Retries, "waits": Waits, "gate": Thresholds, "drift": Drift}
         values = _checked(cls, document, path.name)
         for key, kind in nested.items():
             values[key] = kind(**_checked(kind, values[key], key))

@@ -84,13 +84,15 @@ def source(run: Run, statuses: Statuses, repository: str, chosen: str) -> Source
     if pushed:
         image = run.conf.get("image") or _image(statuses.of(repository, pushed), repository, pushed)
         return Source(pushed, image)
-    return _newest_green(run, statuses, repository)
+    return newest_green(run, statuses, repository)
 
 
-def _newest_green(run: Run, statuses: Statuses, repository: str) -> Source:
+def newest_green(run: Run, statuses: Statuses, repository: str, patient: bool = True) -> Source:
+    """The newest commit that CI has built; `patient` waits for a build that still runs. Raises Failure."""
     with Clone(run.settings.repository(repository)) as clone:
         commits = clone.newest(run.limits.history_commits)
-    _wait_for_build(run, statuses, repository, commits[0])
+    if patient:
+        _wait_for_build(run, statuses, repository, commits[0])
     for commit in commits:
         found = statuses.of(repository, commit)
         if _state(found) == "success" and "image" in found:

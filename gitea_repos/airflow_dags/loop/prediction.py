@@ -1,6 +1,7 @@
 """The prediction API: what it serves, what it could serve, and a live prediction."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from requests import PreparedRequest
@@ -65,6 +66,12 @@ class PredictionAPI:
         labels = document(answer, self.service.name).get("predictions")
         headers = answer.headers
         return labels or [], headers.get("X-Model-Name", ""), headers.get("X-Model-Version", "")
+
+    def logged(self, name: str, version: str, since: datetime, most: int) -> int:
+        """How many rows of that version were logged since then, counted up to `most`."""
+        query = {"model": name, "version": version, "limit": str(most)}
+        query["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return len(self.service.json("GET", "/predictions", params=query)["rows"])
 
     def counts(self, name: str, version: str) -> bool:
         """Whether the API's metrics name that model and version."""

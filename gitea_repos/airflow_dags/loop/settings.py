@@ -18,6 +18,7 @@ LOOP_KEYS = frozenset(
         *("DATA_URL", "RAW_DATABASE_URL", "DVC_REMOTE_URL", "IMAGE_STORE"),
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION"),
         *("TASK_RUNTIME", "TASK_MEMORY", "TASK_CPUS", "PROMOTION", "LOOP_SCHEDULE", "KEEP_RUN_DAYS"),
+        "DRIFT_SCHEDULE",
         *("AIRFLOW_WEB_URL", "MLFLOW_WEB_URL", "CI_WEB_URL", "API_WEB_URL"),
     }
 )
@@ -114,9 +115,9 @@ def container_limits(environ: Mapping[str, str] = os.environ) -> tuple[str, floa
     return memory, float(cpus)
 
 
-def schedule(default: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    """LOOP_SCHEDULE, or `default` where the key is absent; an empty schedule is none."""
-    return environ.get("LOOP_SCHEDULE", default) or None
+def schedule(default: str, environ: Mapping[str, str] = os.environ, key: str = "LOOP_SCHEDULE") -> str | None:
+    """The schedule of that key, or `default` where the key is absent; an empty schedule is none."""
+    return environ.get(key, default) or None
 
 
 @dataclass(frozen=True)

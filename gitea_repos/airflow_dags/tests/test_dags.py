@@ -54,11 +54,12 @@ def bag(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_dags_load_without_errors(bag: BundleDagBag) -> None:
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == ["promote_model", "retention", "schedule", "train_and_serve"]
+    assert sorted(bag.dags) == ["drift", "promote_model", "retention", "schedule", "train_and_serve"]
 
 
 def test_the_order_is_the_loops(bag: BundleDagBag) -> None:
-    for dag_id, stages in {"train_and_serve": STAGES, "promote_model": STAGES[-3:]}.items():
+    wanted = {"train_and_serve": STAGES, "promote_model": STAGES[-3:], "drift": ["look", "judge", "start"]}
+    for dag_id, stages in wanted.items():
         assert [task.task_id for task in bag.dags[dag_id].topological_sort()] == stages
 
 
@@ -73,13 +74,14 @@ def test_runs_queue_and_every_task_has_an_end(bag: BundleDagBag, dag_id: str) ->
     assert {task.retries for task in dag.tasks} <= {1, 3}
 
 
-def test_schedule_and_retention_alone_start_by_themselves(bag: BundleDagBag) -> None:
+def test_schedule_drift_and_retention_alone_start_by_themselves(bag: BundleDagBag) -> None:
     kinds = {dag_id: type(dag.timetable).__name__ for dag_id, dag in bag.dags.items()}
     assert kinds == {
         "train_and_serve": "NullTimetable",
         "promote_model": "NullTimetable",
         "schedule": "CronTriggerTimetable",
         "retention": "CronTriggerTimetable",
+        "drift": "CronTriggerTimetable",
     }
 
 

@@ -19,7 +19,7 @@ import yaml
 
 from model_training.errors import TrainingError, UnavailableError
 from model_training.report import FAILED, PASSED, first_line, run_task
-from model_training.settings import Settings, private_environment
+from model_training.settings import DataSource, private_environment
 
 STAGE = "split"
 REMOTE = "store"
@@ -46,14 +46,14 @@ class Download:
 
 
 @contextmanager
-def start_download() -> Iterator[Download]:
-    """Begin to fetch the data that the environment names; on leaving, child and files are gone."""
+def start_download(data_version: str = "") -> Iterator[Download]:
+    """Begin to fetch `data_version`, or the one that the environment names; on leaving, all of it is gone."""
     with TemporaryDirectory(prefix="model-training-") as scratch:
         data, state = Path(scratch, "data"), Path(scratch, "state")
         data.mkdir()
         state.mkdir()
         command = [sys.executable, "-m", "model_training.download", str(data)]
-        environment = private_environment(state)
+        environment = private_environment(state, data_version)
         with subprocess.Popen(  # noqa: S603 -- this module, run by this Python
             command, stdout=subprocess.PIPE, text=True, env=environment
         ) as process:
@@ -63,7 +63,7 @@ def start_download() -> Iterator[Download]:
                 process.kill()
 
 
-def fetch(settings: Settings, folder: Path) -> dict[str, Any]:
+def fetch(settings: DataSource, folder: Path) -> dict[str, Any]:
     """Write the outputs of the stage into `folder`; each must match dvc.lock, and that the data version."""
     with closing(_Repository(settings)) as repository:
         lock = _outputs(repository.read("dvc.lock"), settings.data_tag)
@@ -73,7 +73,7 @@ def fetch(settings: Settings, folder: Path) -> dict[str, Any]:
     return {"state": "passed", "detail": f"Fetched {settings.data_tag}."}
 
 
-def _checked(content: bytes, path: str, expected: str, settings: Settings) -> bytes:
+def _checked(content: bytes, path: str, expected: str, settings: DataSource) -> bytes:
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != expected:
         raise TrainingError(
@@ -86,7 +86,7 @@ def _checked(content: bytes, path: str, expected: str, settings: Settings) -> by
 class _Repository:
     """The data repository at the data tag; files come from Git or from the DVC remote."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: DataSource) -> None:
         from dvc.api import DVCFileSystem
 
         self._settings = settings
@@ -141,7 +141,7 @@ def _outputs(lock: bytes, tag: str) -> dict[str, str]:
         ) from error
 
 
-def _check_version(lock: dict[str, str], settings: Settings) -> None:
+def _check_version(lock: dict[str, str], settings: DataSource) -> None:
     lines = "".join(f"{path} {md5}\n" for path, md5 in sorted(lock.items()))
     found = hashlib.sha256(lines.encode()).hexdigest()[:12]
     if found != settings.data_version:
@@ -165,4 +165,4 @@ def _reason(output: str, code: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run_task(lambda: fetch(Settings.from_env(), Path(sys.argv[1]))))
+    sys.exit(run_task(lambda: fetch(DataSource.from_env(), Path(sys.argv[1]))))

@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from model_training.errors import TrainingError
 
@@ -22,6 +22,10 @@ REQUIRED = {
     "DAG_COMMIT": r"[0-9a-f]{40}",
     "LOOP_RUN_ID": r"[\w.:+~-]+",
     "IMAGE": r"\S+",
+    "API_URL": r"https?://\S+",
+    "DRIFT_PSI": r"\d+(\.\d+)?",
+    "DRIFT_WINDOW_HOURS": r"\d+(\.\d+)?",
+    "DRIFT_LEAST_ROWS": r"[1-9]\d*",
 }
 
 CLIENT_ENVIRONMENT = {
@@ -41,29 +45,17 @@ CLIENT_ENVIRONMENT = {
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What one training task is told from outside."""
+class DataSource:
+    """Which version of the data, and where it is."""
 
     git_url: str
     dvc_remote_url: str
-    mlflow_tracking_uri: str
     data_version: str
-    data_commit: str
-    code_commit: str
-    dag_commit: str
-    loop_run_id: str
-    image: str
-    build_url: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
-        """Read every setting; raise TrainingError naming all that are missing or malformed."""
-        wrong = [name for name, form in REQUIRED.items() if not re.fullmatch(form, env.get(name, ""))]
-        if wrong:
-            raise TrainingError(
-                f"Set these environment variables of the train task: {', '.join(map(_expect, wrong))}."
-            )
-        return cls(**{name.lower(): env[name] for name in REQUIRED}, build_url=env.get("BUILD_URL", ""))
+        """Read every field; raise TrainingError naming all that are missing or malformed."""
+        return cls(**_required([field.name for field in fields(cls)], env))
 
     @property
     def data_tag(self) -> str:
@@ -74,6 +66,25 @@ class Settings:
     def data_repository(self) -> str:
         """The URL of the Git repository that holds the data's dvc.lock."""
         return f"{self.git_url.rstrip('/')}/data_preprocessing.git"
+
+
+@dataclass(frozen=True)
+class Settings(DataSource):
+    """What one training task is told from outside."""
+
+    mlflow_tracking_uri: str
+    data_commit: str
+    code_commit: str
+    dag_commit: str
+    loop_run_id: str
+    image: str
+    build_url: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
+        """Read every setting; raise TrainingError naming all that are missing or malformed."""
+        names = [field.name for field in fields(cls) if field.name != "build_url"]
+        return cls(**_required(names, env), build_url=env.get("BUILD_URL", ""))
 
     @property
     def tags(self) -> dict[str, str]:
@@ -88,6 +99,35 @@ class Settings:
         }
 
 
+@dataclass(frozen=True)
+class DriftSettings:
+    """What one drift task is told from outside; `api_token` is empty where the API asks for none."""
+
+    api_url: str
+    api_token: str
+    git_url: str
+    dvc_remote_url: str
+    mlflow_tracking_uri: str
+    loop_run_id: str
+    drift_psi: float
+    drift_window_hours: float
+    drift_least_rows: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
+        """Read every setting; raise TrainingError naming all that are missing or malformed."""
+        names = [field.name for field in fields(cls) if field.name != "api_token"]
+        given: dict[str, Any] = _required(names, env)
+        for name in ("drift_psi", "drift_window_hours"):
+            given[name] = float(given[name])
+        given["drift_least_rows"] = int(given["drift_least_rows"])
+        return cls(**given, api_token=env.get("API_TOKEN", ""))
+
+    def data(self, version: str) -> DataSource:
+        """That version of the data, from where this task gets all of them."""
+        return DataSource(self.git_url, self.dvc_remote_url, version)
+
+
 def prepare_mlflow(tracking_uri: str) -> None:
     """Point the MLflow client at the server and bound its patience; call before importing mlflow."""
     os.environ["MLFLOW_TRACKING_URI"] = tracking_uri
@@ -95,10 +135,22 @@ def prepare_mlflow(tracking_uri: str) -> None:
         os.environ.setdefault(name, value)
 
 
-def private_environment(folder: Path) -> dict[str, str]:
-    """The environment of a child whose DVC reads no configuration and leaves no state outside `folder`."""
+def private_environment(folder: Path, data_version: str = "") -> dict[str, str]:
+    """The environment of a child whose DVC reads no configuration and leaves no state outside `folder`.
+
+    `data_version` is the one to fetch, where this process was not told it itself.
+    """
+    told = {"DATA_VERSION": data_version} if data_version else {}
     private = ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR", "TMPDIR")
-    return {**os.environ, **dict.fromkeys(private, str(folder)), "DVC_NO_ANALYTICS": "true"}
+    return {**os.environ, **told, **dict.fromkeys(private, str(folder)), "DVC_NO_ANALYTICS": "true"}
+
+
+def _required(names: Sequence[str], env: Mapping[str, str]) -> dict[str, str]:
+    keys = [name.upper() for name in names]
+    wrong = [key for key in keys if not re.fullmatch(REQUIRED[key], env.get(key, ""))]
+    if wrong:
+        raise TrainingError(f"Set these environment variables of the task: {', '.join(map(_expect, wrong))}.")
+    return {name: env[name.upper()] for name in names}
 
 
 def _expect(name: str) -> str:

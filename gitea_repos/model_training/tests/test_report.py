@@ -52,7 +52,7 @@ def test_a_task_without_its_environment_says_what_to_set():
     )
     assert done.returncode == 1
     assert json.loads(done.stdout)["detail"].startswith(
-        "Set these environment variables of the train task: GIT_URL"
+        "Set these environment variables of the task: GIT_URL"
     )
 
 

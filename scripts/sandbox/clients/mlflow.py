@@ -51,6 +51,11 @@ class Mlflow:
         body = {"name": name, "key": key, "value": value}
         self.http.call("POST", f"{API}/registered-models/set-tag", json=body)
 
+    def run(self, run_id: str) -> dict[str, Any]:
+        """One run. Raises ApiError where there is none."""
+        found: dict[str, Any] = self.http.get(f"{API}/runs/get", run_id=run_id)["run"]
+        return found
+
     def artifact(self, run_id: str, path: str) -> Any | None:
         """A JSON file of a run, or None."""
         return self.http.find("/get-artifact", run_uuid=run_id, path=path)

@@ -34,9 +34,14 @@ class PredictionApi:
         found: dict[str, Any] | None = self.http.find(f"/predictions/{quote(request_id, safe='')}")
         return found
 
-    def predict(self, request: Any) -> requests.Response:
+    def newest(self, **query: Any) -> list[dict[str, Any]]:
+        """The newest rows of the prediction log; `query` as `GET /predictions` takes it."""
+        found: list[dict[str, Any]] = self.http.get("/predictions", **query)["rows"]
+        return found
+
+    def predict(self, request: Any, headers: dict[str, str] | None = None) -> requests.Response:
         """Predictions with their headers; `request` has one of the forms that `POST /predict` takes."""
-        return self.http.call("POST", "/predict", json=request)
+        return self.http.call("POST", "/predict", json=request, headers=headers)
 
 
 def served(about: dict[str, Any] | None) -> dict[str, Any] | None:

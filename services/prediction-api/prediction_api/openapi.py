@@ -8,6 +8,7 @@ from prediction_api.access import OPEN
 from prediction_api.challenger import ROLES
 from prediction_api.metrics import MEDIA_TYPE as METRICS
 from prediction_api.model import Model
+from prediction_api.prediction_log.listing import MOST_ROWS, NAME_LENGTH, ROWS
 from prediction_api.problems import KINDS
 from prediction_api.problems import MEDIA_TYPE as PROBLEM
 from prediction_api.schemas import Schema, ref
@@ -92,6 +93,7 @@ def _paths(model: Model | None, settings: Settings) -> dict[str, Any]:
     return {
         "/predict": {"post": _predict("predict", "Predict labels", "Predictions", "Body", model, settings)},
         "/feedback": {"post": _feedback()},
+        "/predictions": {"get": _newest()},
         "/predictions/{request_id}": {
             "parameters": [_request_id()],
             "get": _get(
@@ -172,6 +174,26 @@ def _feedback() -> dict[str, Any]:
         "requestBody": {"required": True, "content": _json("Feedback")},
         "responses": {"200": good, **_problems(*ALWAYS, "unknown-request", "invalid-feedback", *LOG)},
     }
+
+
+def _newest() -> dict[str, Any]:
+    name = {"type": "string", "minLength": 1, "maxLength": NAME_LENGTH}
+    parameters = {
+        "model": ("Of this registered model.", name),
+        "version": ("Of this version.", name),
+        "since": ("Not older than this.", {"type": "string", "format": "date-time"}),
+        "limit": (
+            "Rows of the answer; it has fewer where their inputs are large, and says so by `more`.",
+            {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": ROWS},
+        ),
+    }
+    kinds = ("invalid-query", *LOG)
+    operation = _get("predictions", "The newest rows of the log", "Predictions", _json("Newest"), *kinds)
+    described = [
+        {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
+        for name, (text, schema) in parameters.items()
+    ]
+    return operation | {"parameters": described}
 
 
 def _request_id() -> dict[str, Any]:

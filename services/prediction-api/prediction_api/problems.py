@@ -24,6 +24,7 @@ KINDS = {
     "media-type": (415, "The body must be JSON"),
     "invalid-instances": (422, "The instances do not fit the model"),
     "invalid-feedback": (422, "The labels do not fit the request"),
+    "invalid-query": (422, "The parameters cannot be used"),
     "unexpected": (500, "The service failed unexpectedly"),
     "no-model": (503, "No model is served yet"),
     "log-away": (503, "The prediction log does not answer"),

@@ -13,6 +13,7 @@ from prediction_api.serving import Serving
 RECORD = "prediction_api.record"
 ROUTES = frozenset(
     {"/predict", "/feedback", "/health", "/ready", "/model", "/metrics", "/openapi.json", "/docs"}
+    | {"/predictions"}
 )
 #: Routes with a part that is free, as they are called in metrics and logs: what they begin with.
 NAMED_ROUTES = {"/docs/": "/docs", "/v1/models": "/v1/models", "/predictions/": "/predictions"}

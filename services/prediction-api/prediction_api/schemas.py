@@ -22,7 +22,7 @@ VALUES: dict[str, Schema] = {
 }
 RULES = (
     *("form", "list", "min_rows", "max_rows", "row", "length", "required", "unknown"),
-    *("number", "integer", "range", "string", "unicode", "boolean", "model"),
+    *("number", "integer", "range", "string", "unicode", "boolean", "model", "time"),
 )
 ANYTHING: Schema = {"description": "A JSON value; what the model trained with."}
 TEXT: Schema = {"type": "string"}
@@ -73,6 +73,7 @@ def fixed() -> dict[str, Schema]:
             }
         ),
         "Logged": _closed({"request_id": TEXT, "answers": {"type": "array", "items": _answer()}}),
+        "Newest": _closed({"rows": {"type": "array", "items": _logged_row()}, "more": {"type": "boolean"}}),
         "ModelReady": _closed({"name": TEXT, "ready": {"const": True}}),
     }
 
@@ -167,6 +168,19 @@ def _answer() -> Schema:
     about = {name: TEXT for name in ("at", "model", "version", "git_sha", "data_version")}
     rows = {"type": "array", "items": _closed(row, optional=("label", "correct"))}
     return _closed({**about, "role": {"enum": [*ROLES, SHADOW]}, "ms": {"type": "number"}, "rows": rows})
+
+
+def _logged_row() -> Schema:
+    """One row of the log by itself."""
+    row = {
+        **{name: TEXT for name in ("at", "model", "version")},
+        "role": {"enum": [*ROLES, SHADOW]},
+        "inputs": {"type": "object", "description": "Masked columns read ***."},
+        "prediction": ANYTHING,
+        "confidence": {"type": ["number", "null"]},
+        "label": ANYTHING,
+    }
+    return _closed(row, optional=("label",))
 
 
 def _challenge() -> Schema:

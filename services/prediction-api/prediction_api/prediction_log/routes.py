@@ -13,6 +13,7 @@ from prediction_api.body import check_media_type, decode
 from prediction_api.errors import LogAway
 from prediction_api.prediction_log.encoding import to_json
 from prediction_api.prediction_log.feedback import take_feedback, unknown
+from prediction_api.prediction_log.listing import read_wanted, shown
 from prediction_api.prediction_log.log import PredictionLog
 from prediction_api.prediction_log.rows import Row
 from prediction_api.prediction_log.store import answered, brief
@@ -51,6 +52,16 @@ def feedback() -> Response:
     return jsonify(take_feedback(body, log.store, current_app.extensions["prediction_api"].metrics))
 
 
+@blueprint.get("/predictions")
+@explained
+def newest() -> Response:
+    """The newest rows of the log; `more` where older ones would fit too."""
+    store = _log().store
+    rows, more = store.newest(read_wanted(request.args.to_dict(flat=False)))
+    document = {"rows": [shown(row) for row in rows], "more": more}
+    return Response(to_json(document), content_type="application/json")
+
+
 @blueprint.get("/predictions/<request_id>")
 @explained
 def prediction(request_id: str) -> Response:
@@ -61,8 +72,8 @@ def prediction(request_id: str) -> Response:
         raise unknown(request_id)
     truths = store.truths(request_id)
     told = answered(answers)  # what is told is of the newest one
-    shown = [_answer(rows, truths if rows is told else {}) for rows in answers]
-    document = {"request_id": request_id, "answers": shown}
+    found = [_answer(rows, truths if rows is told else {}) for rows in answers]
+    document = {"request_id": request_id, "answers": found}
     return Response(to_json(document), content_type="application/json")
 
 
@@ -80,6 +91,6 @@ def _answer(rows: list[Row], truths: dict[int, Row]) -> dict[str, Any]:
 
 
 def _row(row: Row, truth: Row | None) -> dict[str, Any]:
-    shown = {name: row[name] for name in ("row", "inputs", "prediction", "confidence")}
+    own = {name: row[name] for name in ("row", "inputs", "prediction", "confidence")}
     known = (truth["model"], truth["version"]) == (row["model"], row["version"]) if truth else False
-    return shown | {"label": truth["label"], "correct": truth["correct"]} if truth and known else shown
+    return own | {"label": truth["label"], "correct": truth["correct"]} if truth and known else own

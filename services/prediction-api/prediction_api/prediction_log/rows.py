@@ -126,4 +126,9 @@ def _inputs(instance: Any, columns: list[tuple[str, bool]]) -> dict[str, Any]:
 
 def _in_order_of_time(at: float) -> str:
     """An id of 32 hex digits: microseconds, then chance."""
-    return f"{int(at * 1e6):016x}{os.urandom(8).hex()}"
+    return f"{first_entry(at)}{os.urandom(8).hex()}"
+
+
+def first_entry(at: float) -> str:
+    """What no entry of that time (seconds since 1970) or later sorts before; negative times are 1970."""
+    return f"{max(int(at * 1e6), 0):016x}"

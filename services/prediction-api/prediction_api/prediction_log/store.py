@@ -7,11 +7,13 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, delete, insert, select, tuple_
+from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from prediction_api.challenger import SHADOW
 from prediction_api.errors import LogAway
+from prediction_api.prediction_log.listing import Wanted, fitting
+from prediction_api.prediction_log.queries import newest_rows, told_label
 from prediction_api.prediction_log.rows import Row
 from prediction_api.prediction_log.tables import READS, feedback, make_engine, metadata, predictions
 from prediction_api.record import SANE_ID
@@ -102,6 +104,16 @@ class Store:
             for row in rows:
                 found.setdefault(row["entry"], []).append(dict(row))
         return list(found.values())
+
+    def newest(self, wanted: Wanted) -> tuple[list[Row], bool]:
+        """The newest rows that are wanted, with the labels that were told; whether there are more."""
+        with self.asked(reads=True) as connection:
+            # Sizes first: what does not fit into an answer must not come into memory.
+            sized = newest_rows(wanted, func.length(predictions.c.inputs)).limit(wanted.limit + 1)
+            sizes = list(connection.scalars(sized))
+            number = fitting(sizes[: wanted.limit])
+            found = connection.execute(newest_rows(wanted, *predictions.c, told_label()).limit(number))
+            return [dict(row) for row in found.mappings()], len(sizes) > number
 
     def truths(self, request_id: str) -> dict[int, Row]:
         """What is known to be true of the request's rows, by row."""
