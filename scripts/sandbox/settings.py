@@ -91,6 +91,14 @@ class Settings:
     celebrate_accuracy: float
     log_megabytes: int
     log_files: int
+    prometheus_days: int
+    prometheus_gb: int
+    slack_webhook_url: str
+    smtp_smarthost: str
+    smtp_from: str
+    smtp_to: str
+    smtp_user: str
+    smtp_password: str
     airflow_admin_password: str
     airflow_loop_password: str
     ci_token: str
@@ -134,6 +142,7 @@ class Settings:
 OPTIONAL = {
     *("driver", "loop_schedule", "raw_database_url", "model_name", "model_pin", "masked_columns"),
     *("compose_override", "api_tokens", "drift_schedule"),
+    *("slack_webhook_url", "smtp_smarthost", "smtp_from", "smtp_to", "smtp_user", "smtp_password"),
     *("http_proxy", "https_proxy", "no_proxy", "ca_bundle"),
 }
 SECRETS = ("_password", "_secret", "_token", "_secret_key")
@@ -227,7 +236,7 @@ def _parse(name: str, kind: object, value: str | None, problems: list[str]) -> o
         problems.append(f"  {key} is missing (see .env.example)")
     elif value in GENERATORS:
         problems.append(f"  {key} still holds the placeholder {value}; delete the line and run make up")
-    elif name.endswith(SECRETS) and not re.fullmatch(SECRET_FORM, value):
+    elif name.endswith(SECRETS) and name not in OPTIONAL and not re.fullmatch(SECRET_FORM, value):
         problems.append(
             f"  {key}: a secret has letters, digits, - and _ alone, since it becomes part of addresses"
         )

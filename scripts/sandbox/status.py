@@ -6,6 +6,7 @@ from sandbox import console
 from sandbox.clients.prediction_api import served
 from sandbox.context import Context
 from sandbox.drivers.base import Service
+from sandbox.key_figures import in_words, key_figures
 from sandbox.settings import REPOSITORIES
 
 
@@ -20,6 +21,7 @@ def describe(context: Context) -> dict[str, Any]:
         ],
         "repositories": {name: _repository(context, name) for name in REPOSITORIES},
         **_served(context, services),
+        "figures": found.as_json() if (found := key_figures(services)) else None,
     }
 
 
@@ -52,6 +54,8 @@ def show_status(described: dict[str, Any]) -> None:
     console.say(f"Driver   {described['driver']}, state in {described['state']}")
     pin = f" (MODEL_PIN={described['pin']})" if described["pin"] else ""
     console.say(f"Model    {_model_line(model) if model else 'none is served'}{pin}")
+    if found := described["figures"]:
+        console.say(f"Figures  {in_words(found)}")
     if challenger := described["challenger"]:
         share = "in the shadow" if challenger["mode"] == "shadow" else f"{challenger['percent']:g} %"
         console.say(f"Beside   version {challenger['version']}, {share}; end it: make challenge OFF=1")

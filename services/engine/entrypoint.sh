@@ -12,6 +12,7 @@ mount -o remount,bind,rw /proc/sys/net
 # A killed engine leaves these behind, and then does not start again.
 rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
 "$here/prune.sh" &
-# Address: that of the Compose network. 2376 is Docker's port for TLS.
-exec dockerd --host=unix:///var/run/docker.sock --host="tcp://$(hostname -i | cut -d' ' -f1):2376" \
+# Of the Compose network. 2376 is Docker's port for TLS; 9323 answers /metrics alone, to whoever is on that network.
+address=$(hostname -i | cut -d' ' -f1)
+exec dockerd --host=unix:///var/run/docker.sock --host="tcp://$address:2376" --metrics-addr="$address:9323" \
     --tlsverify --tlscacert=/certs/server/ca.pem --tlscert=/certs/server/cert.pem --tlskey=/certs/server/key.pem "$@"

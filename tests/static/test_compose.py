@@ -19,7 +19,7 @@ from composerules import COMPLETED, HEALTHY, ONE_SHOTS, OURS, RULES
 # What the driver adds to .env (docs/architecture.md, seam 9).
 HASHES = ("TAG_", "CONFIGURATION_")  # of what an image is made of, of mounted files
 DERIVED = {
-    *("LOOP_ENV_FILE", "CA_FILE", "JENKINS_AGENT_PUBLIC_KEY"),
+    *("LOOP_ENV_FILE", "CA_FILE", "JENKINS_AGENT_PUBLIC_KEY", "ALERTMANAGER_FILE"),
     *("ORGANISATION", "REPOSITORIES", "GIT_URL", "STATUS_URL", "STATUS_USER", "CI_HOOK_URL"),
 }
 MAY_BE_EMPTY = {

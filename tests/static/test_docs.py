@@ -24,6 +24,8 @@ PAGES = [
     "docs/architecture.md",
     "docs/decisions.md",
     "docs/performance.md",
+    "docs/monitoring.md",
+    "docs/runbook.md",
 ]
 
 

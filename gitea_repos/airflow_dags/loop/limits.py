@@ -61,7 +61,7 @@ class Limits:
     waits: Waits
     history_commits: int
     gate: Thresholds
-    alerts: dict[str, float]
+    alerts: dict[str, Any]  # what people are told: the DAGs read none of it
     drift: Drift
 
     @classmethod

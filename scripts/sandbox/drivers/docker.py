@@ -12,6 +12,7 @@ from docker import DockerClient
 from sandbox import console
 from sandbox.compose import CONFIG_HASH, FILE, PROJECT, SERVICE, Compose, connect, docker_plugin, explained
 from sandbox.drivers import engine
+from sandbox.drivers.alertmanager_file import alertmanager_file
 from sandbox.drivers.base import Driver, Footprint, Probe, Ready, Service
 from sandbox.drivers.cards import Card, read_cards
 from sandbox.drivers.environment_files import render_dotenv, render_raw
@@ -32,7 +33,8 @@ OF_REAL_SERVERS = {"gitea-users", "jenkins"}
 WAIT_SECONDS = 300  # for one phase to be healthy
 # The folders of mounted configuration: their digests are labels of the containers that read them.
 MOUNTED = {
-    "PROMETHEUS": ("prometheus",),
+    "PROMETHEUS": ("prometheus/rules", "prometheus/prometheus.yml", "prometheus/blackbox.yml"),
+    "STATSD": ("prometheus/statsd.yml",),
     "GRAFANA": ("grafana",),
     "JENKINS": tuple(f"jenkins/{folder}" for folder in sorted(MOUNTED_OF_JENKINS)),
 }
@@ -244,6 +246,7 @@ class DockerDriver(Driver):
             "STATUS_URL": self.endpoints.status.inside,
             "STATUS_USER": LOOP,
             "CI_HOOK_URL": self.endpoints.hook_url,
+            "ALERTMANAGER_FILE": alertmanager_file(self.settings, "http://monitor:8000"),
         }
         trusted = dict.fromkeys(CA_VARIABLES, CA_IN_CONTAINERS) if bundle else {}
         files = {f"CONFIGURATION_{name}": _digest(folders) for name, folders in MOUNTED.items()}
@@ -252,7 +255,8 @@ class DockerDriver(Driver):
 
 def _digest(folders: tuple[str, ...]) -> str:
     """Of the files below: a container with other mounted files is to be made anew."""
-    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
+    below = [path for folder in folders for path in (ROOT / folder, *sorted((ROOT / folder).rglob("*")))]
+    found = [path for path in below if path.is_file()]
     named = [
         str(path.relative_to(ROOT)).encode() + path.read_bytes() for path in found if path.suffix != ".md"
     ]

@@ -8,12 +8,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandbox import console, preflight
+from sandbox.drivers import prometheus_files
 from sandbox.drivers.base import Driver, Footprint, Probe, Ready, Service
 from sandbox.drivers.environment_files import render_dotenv
 from sandbox.drivers.environments import install_environments
 from sandbox.drivers.logs import read_logs
 from sandbox.drivers.metadata import is_migrated, migrate
-from sandbox.drivers.processes import Process, airflow_environment, all_processes, ci_environment
+from sandbox.drivers.processes import Process, addresses, airflow_environment, all_processes, ci_environment
 from sandbox.drivers.record import refuse_changed_key, remember_machine
 from sandbox.drivers.supervisor import Supervisor
 from sandbox.endpoints import embedded_endpoints
@@ -26,10 +27,11 @@ class EmbeddedDriver(Driver):
     """No Docker needed: uv, Git and Python."""
 
     name = "embedded"
-    ports = ("PREDICTION_API", "MLFLOW", "AIRFLOW", "CI", "MONITOR")
+    ports: tuple[str, ...] = ("PREDICTION_API", "MLFLOW", "AIRFLOW", "CI", "MONITOR")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.ports = (*self.ports, *(name.upper() for name in prometheus_files.present()))
         self.state = ROOT / ".sandbox"
         self.where = str(self.state)
         self.endpoints = embedded_endpoints(settings, self.state)
@@ -101,6 +103,7 @@ class EmbeddedDriver(Driver):
         write_private(
             self.state / "ci.env", render_dotenv(ci_environment(self.settings, self.endpoints, self.state))
         )
+        prometheus_files.write_files(self.settings, addresses(self.processes), self.state)
         passwords = {
             "admin": self.settings.airflow_admin_password,
             "loop": self.settings.airflow_loop_password,

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.drivers import prometheus_files
 from sandbox.drivers.environments import environment_digest
 from sandbox.drivers.record import remembered_machine
 from sandbox.endpoints import LOOP, Endpoints
@@ -26,14 +27,26 @@ class Process:
 
 
 def all_processes(settings: Settings, endpoints: Endpoints, state: Path) -> list[Process]:
-    """Every service, in the order of the loop."""
-    return [
+    """Every service, in the order of the loop; Prometheus and Alertmanager where this machine has them."""
+    loop = [
         _ci(settings, endpoints, state),
         _mlflow(settings, endpoints, state),
         *_airflow(settings, endpoints, state),
         _prediction_api(settings, endpoints, state),
         _monitor(settings, endpoints, state),
     ]
+    watching = prometheus_files.servers(settings, addresses(loop), state)
+    return [*loop, *(_watching(server, state) for server in watching)]
+
+
+def addresses(processes: list[Process]) -> dict[str, str]:
+    """The address of every service that has one."""
+    return {process.name: process.url for process in processes if process.url}
+
+
+def _watching(server: prometheus_files.Server, state: Path) -> Process:
+    environment = remembered_machine(state) | {"SANDBOX_STATE": str(state)} | server.environment
+    return Process(server.name, server.argv, environment, server.url, server.health)
 
 
 def executable(state: Path, service: str, name: str) -> str:
@@ -238,7 +251,7 @@ def _monitor(settings: Settings, endpoints: Endpoints, state: Path) -> Process:
             "GIT_URL": endpoints.git.inside,
             "ORGANISATION": ORGANISATION,
             "REPOSITORIES": " ".join(REPOSITORIES),
-            "ALERTMANAGER_URL": "",
+            "ALERTMANAGER_URL": prometheus_files.alertmanager_url(settings),
         },
         url=endpoints.monitor.outside,
         health="/health",

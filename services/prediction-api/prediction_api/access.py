@@ -14,7 +14,7 @@ from prediction_api.errors import SettingsError
 from prediction_api.problems import Problem
 
 #: Routes that anybody may ask, with what lies below them.
-OPEN = frozenset({"/health", "/ready", "/model", "/metrics", "/openapi.json", "/docs"})
+OPEN = frozenset({"/health", "/ready", "/smoke", "/model", "/metrics", "/openapi.json", "/docs"})
 BELOW_OPEN = "/docs/"
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: What may stand in the header, RFC 6750, section 2.1.

@@ -99,6 +99,12 @@ def predict_body(model: Model, raw: bytes, max_rows: int) -> tuple[list[Any], by
     return predictions, encode(predictions)
 
 
+def smoke_body(model: Model, max_rows: int) -> bytes:
+    """The answer's body for the model's own example, read and checked as a client's would be."""
+    body = json.dumps({"instances": model.example[:max_rows]}).encode()
+    return predict_body(model, body, max_rows)[1]
+
+
 def encode(predictions: list[Any]) -> bytes:
     """The answer's body; Problem 500 if the model gave something that JSON cannot say."""
     try:

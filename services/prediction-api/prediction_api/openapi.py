@@ -107,6 +107,9 @@ def _paths(model: Model | None, settings: Settings) -> dict[str, Any]:
         },
         "/health": {"get": _get("health", "The process answers", "State", _json("Health"))},
         "/ready": {"get": _get("ready", "A model serves", "State", _json("Ready"), "no-model")},
+        "/smoke": {
+            "get": _get("smoke", "It predicts its own example", "State", _json("Predictions"), "no-model")
+        },
         "/model": {"get": _model_route()},
         "/metrics": {"get": _get("metrics", "Prometheus metrics of all workers", "State", _text(METRICS))},
         "/v1/models": {"get": _get("names", "Names of what serves", "KServe V1", _json("Names"))},

@@ -12,8 +12,8 @@ from prediction_api.serving import Serving
 #: Where the layers find the record of a request in its WSGI environment.
 RECORD = "prediction_api.record"
 ROUTES = frozenset(
-    {"/predict", "/feedback", "/health", "/ready", "/model", "/metrics", "/openapi.json", "/docs"}
-    | {"/predictions"}
+    {"/predict", "/feedback", "/predictions", "/health", "/ready", "/smoke", "/model"}
+    | {"/metrics", "/openapi.json", "/docs"}
 )
 #: Routes with a part that is free, as they are called in metrics and logs: what they begin with.
 NAMED_ROUTES = {"/docs/": "/docs", "/v1/models": "/v1/models", "/predictions/": "/predictions"}

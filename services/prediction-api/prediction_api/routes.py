@@ -11,7 +11,7 @@ from prediction_api.current import record as _record
 from prediction_api.current import response as _response
 from prediction_api.current import service as _service
 from prediction_api.loading import servable
-from prediction_api.model import Model
+from prediction_api.model import Model, smoke_body
 from prediction_api.prediction_log import routes as prediction_log
 from prediction_api.problems import Problem
 
@@ -37,6 +37,13 @@ def ready() -> Response:
     """Say that a model serves."""
     identity = served(_record(), _service()).identity
     return jsonify(status="ready", name=identity.name, version=identity.version)
+
+
+@blueprint.get("/smoke")
+def smoke() -> Response:
+    """Predict the served model's own example, neither counted nor logged: it fits whichever model serves."""
+    model = served(_record(), _service())
+    return Response(smoke_body(model, _service().settings.max_rows), content_type="application/json")
 
 
 @blueprint.get("/model")

@@ -77,6 +77,19 @@ def test_without_a_model_the_gate_still_learns_what_is_servable(client: Any) -> 
 
 
 @pytest.mark.usefixtures("serving")
+def test_the_smoke_route_predicts_the_models_own_example(client: Any, iris_model: Model) -> None:
+    expected = iris_model.predict([[row[name] for name in row] for row in iris_model.example])
+    assert client.get("/smoke").json == {"predictions": expected}
+    counted = client.get("/metrics").text
+    assert "prediction_api_predictions_total{" not in counted
+    assert 'prediction_api_requests_total{route="/smoke",status="200"} 1.0' in counted
+
+
+def test_a_smoke_prediction_without_a_model_is_a_problem(client: Any) -> None:
+    assert problem(client.get("/smoke"), 503)["type"].endswith(":no-model")
+
+
+@pytest.mark.usefixtures("serving")
 def test_model_describes_what_serves(client: Any, iris_model: Model) -> None:
     answer = client.get("/model").json
     identity = iris_model.identity
