@@ -116,6 +116,10 @@ fuzz-api: $(SANDBOX) ## 12 000 requests made of the prediction API's OpenAPI doc
 lint: $(SANDBOX) ## Style and types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
 
+.PHONY: dashboards
+dashboards: $(SANDBOX) ## Write grafana/dashboards anew from grafana/source
+	@PYTHONPATH=grafana .venv/bin/python -m source
+
 .PHONY: lock
 lock: $(SANDBOX) ## Compile the locks of the tool and the services anew
 	@scripts/lock.sh

@@ -42,6 +42,7 @@ ENVIRONMENT = {  # of a container: the logins of seam 10 that it needs, and no o
     "prediction-api": {"MLFLOW_SERVING_PASSWORD", "MYSQL_SERVING_PASSWORD", "API_TOKEN"},
     "monitor": {"AIRFLOW_LOOP_PASSWORD", "MLFLOW_SERVING_PASSWORD"},
     "mysqld-exporter": {"MYSQL_EXPORTER_PASSWORD"},
+    "grafana": {"GRAFANA_ADMIN_PASSWORD", "GRAFANA_SECRET_KEY", "MYSQL_GRAFANA_PASSWORD"},
 }
 VOLUMES = {  # of a server that must know them
     "jenkins": LOOP,  # the variables of its pipelines, kept so that a build survives a restart
