@@ -53,7 +53,7 @@ def find_params(params: Params, dataset: Dataset, record: Callable[[Tried], None
     """
     if not params.search:
         return Found(params)
-    import optuna  # a second of import that other trainings are spared
+    import optuna  # not at the top: pyproject.toml says why
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=params.seed))

@@ -1,7 +1,5 @@
 """A search finds parameters on the training rows alone, the same ones again, and says what it cannot try."""
 
-import subprocess
-import sys
 
 import pytest
 
@@ -69,13 +67,6 @@ def test_a_wrong_search_is_refused_with_what_is_allowed(tmp_path, search, reason
 def test_without_a_search_nothing_changes(dataset):
     plain = params({}, C=1.0)
     assert find_params(plain, dataset, lambda *_: pytest.fail("nothing is tried")).params is plain
-
-
-def test_without_a_search_optuna_is_not_even_imported():
-    """It costs a second; a training that searches nothing must not wait for it."""
-    code = "import sys, model_training.training; sys.exit('optuna' in sys.modules)"
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_best_of_the_trials_is_taken_and_found_again(dataset):
