@@ -1,6 +1,5 @@
 """A search finds parameters on the training rows alone, the same ones again, and says what it cannot try."""
 
-
 import pytest
 
 from builders import IRIS, iris_frame
