@@ -20,7 +20,7 @@ environment=$(scripts/environment.sh ci)
 (cd services/ci && PATH="$environment/bin:$PATH" python -m pytest -q tests/test_registry_store.py)
 set -- tests/images tests/stack
 # Not scm_ci: Git and CI are services/ci here, as on the embedded driver, where `make test` runs it.
-for part in services loop dashboards containers changed_settings secrets; do set -- "$@" "tests/live/test_$part.py"; done
+for part in services loop monitor dashboards containers changed_settings secrets; do set -- "$@" "tests/live/test_$part.py"; done
 # Minutes for what the embedded driver shows as well.
 for case in bad_raw_data_stops_at_data_and_names_column_and_rule a_failing_test_stops_in_ci_and_the_old_model_serves a_notebook_on_this_machine_loads_the_served_model; do
     set -- "$@" --deselect "tests/live/test_loop.py::test_$case"

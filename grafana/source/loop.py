@@ -37,6 +37,7 @@ def _delivery(page: Dashboard) -> None:
     page.with_row(row("How well do we deliver? (the four DORA figures)"))
     served = gained('loop_runs_total{outcome="served"}', "$__range")
     broken = gained('loop_runs_total{outcome="failed"}', "$__range")
+    ended = gained('loop_runs_total{outcome=~"served|failed"}', "$__range")
     page.with_panel(
         figure(
             Text(
@@ -71,7 +72,10 @@ def _delivery(page: Dashboard) -> None:
                 "Nothing was deployed or failed in this time",
             ),
             "percentunit",
-            Metric(f"({broken}) / (({served}) + ({broken})) or 0 * ({served})", now=True),
+            Metric(
+                f"(({broken}) or 0 * ({ended})) / ((({served}) or 0 * ({ended})) + (({broken}) or 0 * ({ended})) > 0)",
+                now=True,
+            ),
             bad_above(0.15, 0.3),
         )
     )

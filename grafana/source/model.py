@@ -192,4 +192,4 @@ def _each_run(metric: str) -> str:
 
 
 def _other_metrics() -> str:
-    return f"SELECT m.timestamp DIV 1000 AS time, m.`key` AS metric, m.value AS value {_RUNS} AND m.`key` <> 'accuracy' ORDER BY 1"
+    return f"SELECT m.timestamp DIV 1000 AS time, m.`key` AS metric, m.value AS value {_RUNS} AND m.`key` NOT IN ('accuracy', 'search_macro_f1') AND m.`key` NOT LIKE 'train%' AND EXISTS (SELECT 1 FROM model_versions v WHERE v.run_id = m.run_uuid) ORDER BY 1"

@@ -118,7 +118,7 @@ def _dress(
 ) -> P:
     panel.title(text.title).description(text.description).no_value(text.empty).unit(unit)
     panel.datasource(queries[0].source).span(width).height(height).thresholds(steps.config())
-    for ref, query in zip("ABCDEFGH", queries, strict=False):
+    for ref, query in zip("ABCDEFGH"[: len(queries)], queries, strict=True):
         panel.with_target(query.target(ref))
     return panel
 

@@ -82,7 +82,8 @@ def gained(counter: str, span: str, *by: str) -> str:
 
 def counted(counter: str, span: str, *by: str) -> str:
     """How much a counter that starts at zero with its process grew in a span, its first count included."""
-    return f"sum by ({', '.join(by)}) (({counter} unless {counter} offset {span}) or increase({counter}[{span}]))"
+    born = f"({counter} unless last_over_time({counter}[{span}] offset {span}))"
+    return f"sum by ({', '.join(by)}) ({born} or increase({counter}[{span}]))"
 
 
 def quantile(share: float, histogram: str, by: str = "", span: str = "$__rate_interval") -> str:

@@ -24,7 +24,7 @@ NO_REQUEST = "Nobody asked for a prediction in this time"
 NO_FEEDBACK = "Nobody told true labels (POST /feedback) in this time"
 NO_LOG = "Nothing was logged: no predictions, or PREDICTION_LOG=off"
 ACCURACY = bad_below(*reversed(alert("accuracy")))
-PREDICT = 'route=~".*predict.*"'
+PREDICT = 'route=~"/predict|/v1/models/.name.:predict"'  # as the alerts' rules say it
 ERRORS = alert("errors")  # share of requests
 SLOW = alert("p95_seconds")  # of the slowest twentieth
 
@@ -48,7 +48,7 @@ def _now(page: Dashboard) -> None:
     )
     page.with_panel(
         figure(
-            Text("What share fails?", "Requests answered with 5xx, of all in this time.", NO_REQUEST),
+            Text("What share fails?", "Predictions answered with 5xx, of all in this time.", NO_REQUEST),
             "percentunit",
             Metric(_errors("$__range"), now=True),
             bad_above(*ERRORS),
@@ -78,7 +78,7 @@ def _now(page: Dashboard) -> None:
             ),
             "percentunit",
             Metric(
-                f"({counted(_told('correct'), '$__range')}) / (({counted(_told(), '$__range')}) > 0)",
+                _live("$__range"),
                 now=True,
             ),
             ACCURACY,
@@ -229,7 +229,7 @@ def _answers(page: Dashboard) -> None:
             ),
             "percentunit",
             Metric(
-                f"({counted(_told('correct'), '1h', 'model', 'version')}) / (({counted(_told(), '1h', 'model', 'version')}) > 0)",
+                _live("1h", "model", "version"),
                 "{{model}} {{version}}",
             ),
             steps=ACCURACY,
@@ -309,9 +309,15 @@ def _log(page: Dashboard) -> None:
 
 
 def _errors(span: str) -> str:
-    failed = f'sum(rate(prediction_api_requests_total{{status=~"5.."}}[{span}]))'
-    every = f"(sum(rate(prediction_api_requests_total[{span}])) > 0)"
+    failed = f'sum(rate(prediction_api_requests_total{{{PREDICT}, status=~"5.."}}[{span}]))'
+    every = f"(sum(rate(prediction_api_requests_total{{{PREDICT}}}[{span}])) > 0)"
     return f"({failed} or 0 * {every}) / {every}"
+
+
+def _live(span: str, *by: str) -> str:
+    """The share of told rows that were right; a version that never was has no series of right ones."""
+    every = counted(_told(), span, *by)
+    return f"(({counted(_told('correct'), span, *by)}) or 0 * ({every})) / (({every}) > 0)"
 
 
 def _told(result: str = "") -> str:

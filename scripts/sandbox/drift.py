@@ -80,7 +80,7 @@ def show_drift(drifted: Drifted) -> None:
         trace.show_receipt(drifted.receipt)
     elif judgement["drifted"]:
         console.note(f"no loop was started: {drifted.said}")
-    elif not any(column["scored"] for column in judgement["columns"].values()):
+    elif judgement["columns"] and not any(column["scored"] for column in judgement["columns"].values()):
         console.note("texts have no score, so they never start a loop; docs/drift.md says why")
     console.say(f"Report: {drifted.report}")
 

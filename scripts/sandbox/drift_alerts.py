@@ -15,8 +15,12 @@ def firing(context: Context) -> list[str]:
         found = Http("prometheus", prometheus.url).get("/api/v1/alerts")["data"]["alerts"]
     except (ApiError, KeyError, TypeError):
         return []
-    ours = [each for each in found if WORD in each["labels"].get("alertname", "").lower()]
-    return sorted({f"{each['labels']['alertname']} {each['state']}: {_summary(each)}" for each in ours})
+    ours = [each for each in found if each["state"] == "firing" and _is_ours(each)]
+    return sorted({f"{each['labels']['alertname']}: {_summary(each)}" for each in ours})
+
+
+def _is_ours(alert: dict[str, dict[str, str]]) -> bool:
+    return WORD in alert["labels"].get("alertname", "").lower()
 
 
 def _summary(alert: dict[str, dict[str, str]]) -> str:

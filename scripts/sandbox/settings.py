@@ -223,11 +223,23 @@ def load_settings(root: Path = ROOT) -> Settings:
     values = dotenv_values(path, interpolate=False)
     problems: list[str] = []
     parsed = {f.name: _parse(f.name, f.type, values.get(f.name.upper()), problems) for f in fields(Settings)}
+    problems += _half_told(values)
     if problems:
         raise SettingsError(
             "\n".join(["Some values in .env cannot be used:", *problems]), "Edit .env, then: make up"
         )
     return Settings(**parsed)  # type: ignore[arg-type]
+
+
+def _half_told(values: dict[str, str | None]) -> list[str]:
+    """Where messages are to go, but Alertmanager would refuse how that is said."""
+    problems = []
+    if values.get("SMTP_SMARTHOST") and not (values.get("SMTP_FROM") and values.get("SMTP_TO")):
+        problems.append("  SMTP_SMARTHOST is set: e-mail needs SMTP_FROM and SMTP_TO too")
+    slack = values.get("SLACK_WEBHOOK_URL") or "https://"
+    if not slack.startswith(("https://", "http://")):
+        problems.append("  SLACK_WEBHOOK_URL: write the whole address, https://…")
+    return problems
 
 
 def _parse(name: str, kind: object, value: str | None, problems: list[str]) -> object:

@@ -31,7 +31,7 @@ def receivers(text):
 
 def test_without_an_account_the_inbox_alone_is_told(settings):
     found = receivers(alertmanager_file(settings, "http://127.0.0.1:8813"))
-    hook = {"url": "http://127.0.0.1:8813/alerts", "send_resolved": True}
+    hook = {"url": "http://127.0.0.1:8813/alerts", "send_resolved": True, "max_alerts": 200}
     assert found["inbox"] == {"name": "inbox", "webhook_configs": [hook]}
     assert found["events"]["webhook_configs"][0]["send_resolved"] is False
     assert found["nobody"] == {"name": "nobody"}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from loop.airflow import Airflow
-from loop.errors import Refused
+from loop.errors import Failure, Refused
 from loop.mlflow import MLflow
 from loop.plan import CODE, newest_green
 from loop.prediction import PredictionAPI
@@ -72,7 +72,8 @@ def _start(airflow: Airflow, now: datetime) -> str:
     run_id = f"{PREFIX}{now:%Y-%m-%d}"
     if not airflow.start(LOOP, run_id, {"reason": "drift"}):
         run_id = f"{run_id}T{now:%H%M}"
-        airflow.start(LOOP, run_id, {"reason": "drift"})
+        if not airflow.start(LOOP, run_id, {"reason": "drift"}):
+            raise Failure(f"{run_id} is there already, and it was not drift that started it")
     return run_id
 
 

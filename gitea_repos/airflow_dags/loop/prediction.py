@@ -68,10 +68,13 @@ class PredictionAPI:
         return labels or [], headers.get("X-Model-Name", ""), headers.get("X-Model-Version", "")
 
     def logged(self, name: str, version: str, since: datetime, most: int) -> int:
-        """How many rows of that version were logged since then, counted up to `most`."""
+        """How many rows of that version were logged since then, counted up to `most`; that many too where
+        their inputs are too large for one answer.
+        """
         query = {"model": name, "version": version, "limit": str(most)}
         query["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return len(self.service.json("GET", "/predictions", params=query)["rows"])
+        found = self.service.json("GET", "/predictions", params=query)
+        return most if found["more"] else len(found["rows"])
 
     def counts(self, name: str, version: str) -> bool:
         """Whether the API's metrics name that model and version."""

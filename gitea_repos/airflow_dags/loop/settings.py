@@ -66,7 +66,10 @@ class Settings:
             )
         if values["promotion"] not in ("auto", "manual"):
             raise Failure(f"PROMOTION is {values['promotion']!r}: it must be auto or manual")
-        return cls(**{name: value.rstrip("/") for name, value in values.items()})
+        addresses = {name for name in values if name.endswith(("_url", "_uri"))}
+        return cls(
+            **{name: value.rstrip("/") if name in addresses else value for name, value in values.items()}
+        )
 
     def repository(self, name: str) -> str:
         """The Git address of a repository of the organisation."""

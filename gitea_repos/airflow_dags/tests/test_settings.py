@@ -27,6 +27,14 @@ def test_a_wrong_promotion_is_named() -> None:
         Settings.from_env(dict.fromkeys(names, "x") | {"PROMOTION": "later"})
 
 
+def test_addresses_end_without_a_slash_and_secrets_as_they_are() -> None:
+    names = (field.upper() for field in Settings.__dataclass_fields__)
+    given = dict.fromkeys(names, "x/") | {"PROMOTION": "auto"}
+    settings = Settings.from_env(given)
+    assert (settings.api_url, settings.mlflow_tracking_uri) == ("x", "x")
+    assert (settings.api_token, settings.mlflow_tracking_password, settings.status_token) == ("x/",) * 3
+
+
 @pytest.mark.parametrize(
     ("environ", "wanted"),
     [({}, "@daily"), ({"LOOP_SCHEDULE": "0 6 * * *"}, "0 6 * * *"), ({"LOOP_SCHEDULE": ""}, None)],
@@ -81,7 +89,7 @@ def test_mlflow_is_logged_in_to_where_there_is_a_user(
     assert "secret" not in repr(replace(run.settings, **login))
 
 
-@pytest.mark.parametrize("token", ["a-token", ""])
+@pytest.mark.parametrize("token", ["a-token", "YWJj/", ""])
 def test_the_prediction_api_is_shown_the_token_where_there_is_one(
     run: Run, serve: Callable[[Any], Any], token: str
 ) -> None:

@@ -123,10 +123,6 @@ class DriftSettings:
         given["drift_least_rows"] = int(given["drift_least_rows"])
         return cls(**given, api_token=env.get("API_TOKEN", ""))
 
-    def data(self, version: str) -> DataSource:
-        """That version of the data, from where this task gets all of them."""
-        return DataSource(self.git_url, self.dvc_remote_url, version)
-
 
 def prepare_mlflow(tracking_uri: str) -> None:
     """Point the MLflow client at the server and bound its patience; call before importing mlflow."""

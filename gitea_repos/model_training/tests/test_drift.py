@@ -153,7 +153,7 @@ def test_too_few_rows_are_no_judgement_and_cost_no_download(
     )
     assert result["detail"] == "No judgement: 199 rows of iris version 3 in 24 h, and 200 are asked for."
     said.model = (503, {"type": "urn:prediction-api:no-model"})
-    assert judge(drift)["detail"] == "No judgement: No model is served."
+    assert judge(drift)["detail"] == "No judgement: no model is served."
 
 
 @pytest.mark.parametrize(
@@ -269,6 +269,21 @@ def test_each_kind_is_judged_in_its_way_and_masked_columns_not_at_all() -> None:
     assert (found["c"].ks, found["c"].p_value) == (None, None)
     assert found["t"].psi > 1
     assert [column.scored for column in found.values()] == [True, True, False]
+    # A client that sends the mask itself, or a setting that changed, hides no other row.
+    mixed = [row | {"c": "***" if number < 50 else "z"} for number, row in enumerate(inputs)]
+    assert judge_columns(schema, training, mixed)["c"].psi > 1
+
+
+def test_requests_without_a_column_to_judge_are_put_off(api: tuple[Api, str], drift: DriftSettings) -> None:
+    said, _ = api
+    said.rows = [dict.fromkeys(row, "***") | {"n": number} for number, row in enumerate(said.rows * 2)]
+    result = judge(drift)
+    assert (result["state"], result["drifted"], result["score"]) == ("passed", False, None)
+    assert "every column is masked" in result["detail"]
+    client = MlflowClient(drift.mlflow_tracking_uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("drift").experiment_id])
+    assert run.data.tags["newest_row"] == AT
+    assert not run.data.metrics
 
 
 class Page(HTMLParser):

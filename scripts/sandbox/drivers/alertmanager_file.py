@@ -39,7 +39,8 @@ def _complete(receiver: dict[str, Any], settings: Settings, inbox: str | None) -
 
 
 def _slack(settings: Settings) -> dict[str, Any]:
-    return {"api_url": settings.slack_webhook_url, "title": TITLE, "text": TEXT}
+    told = {"api_url": settings.slack_webhook_url, "title": TITLE, "text": TEXT}
+    return told | ({"http_config": {"proxy_url": settings.https_proxy}} if settings.https_proxy else {})
 
 
 def _email(settings: Settings) -> dict[str, Any]:

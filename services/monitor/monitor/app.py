@@ -1,5 +1,6 @@
 """The routes: the inbox as a page and as JSON, Alertmanager's webhook, metrics, health."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
 from monitor.events import CELEBRATES, EVENTS, FAILS, REJECTS, SERVES
-from monitor.inbox import MOST_BYTES, Unreadable, firing, receive, utc
+from monitor.inbox import MOST_BYTES, TOLD_AGAIN, Unreadable, firing, receive, utc
 from monitor.metrics import LoopMetrics
 from monitor.registry import SERVED
 from monitor.store import Document, Store
@@ -47,14 +48,14 @@ def create_app(store: Store, watch: Watch) -> Flask:
         names = sorted({message["name"] for message in everything})
         context = {"served": store.known(SERVED), "up": store.known(UP) or {}, "services": SERVICES}
         return render_template(
-            "inbox.html", messages=shown, names=names, chosen=name, firing=firing(everything), **context
+            "inbox.html", messages=shown, names=names, chosen=name, firing=firing(store.messages(told_since=time.time() - TOLD_AGAIN)), **context
         )
 
     @app.get("/messages")
     def messages() -> Answer:
         try:
             since = utc(request.args["since"]) if request.args.get("since") else ""
-        except ValueError:
+        except (ValueError, OverflowError):
             return jsonify(error="Give `since` as ISO 8601, such as 2026-01-31T12:00:00Z."), 400
         return jsonify(messages=store.messages(request.args.get("name", ""), since))
 

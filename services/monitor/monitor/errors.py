@@ -9,5 +9,9 @@ class SettingsError(MonitorError):
     """A variable of the environment cannot be used."""
 
 
+class Later(MonitorError):
+    """What was asked about can only be told at a later look; nobody is away who is looked at now."""
+
+
 class Away(MonitorError):
     """A server did not answer, or not with what it should; the next look asks again."""

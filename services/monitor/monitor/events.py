@@ -40,6 +40,7 @@ def of_run(ended: Ended, celebrate: float) -> Document | None:
         return None
     summary, impact, command = _texts(ended, name, celebrate)
     labels = {"dag": ended.dag, "run_id": ended.run_id, "reason": ended.reason, "outcome": ended.outcome}
+    labels |= {"ended": ended.at}  # what ends the same way again is another event
     more = {"stage": ended.stage, "model": ended.model}
     return _event(
         name, ended.at, labels | {key: text for key, text in more.items() if text}, summary, impact, command

@@ -12,6 +12,7 @@ MOST_BYTES = 1_048_576  # of one delivery
 MOST_ALERTS = 200  # of one delivery
 MOST_LABELS, MOST_LABEL, MOST_TEXT = 40, 200, 2000  # pairs; characters
 FIRING, RESOLVED = "firing", "resolved"
+TOLD_AGAIN = 25 * 3600.0  # seconds; repeat_interval of prometheus/alertmanager.yml and an hour
 NEVER = "0001-"  # how Alertmanager begins a time that is not set
 TEXTS = ("summary", "impact", "command", "runbook")
 
@@ -28,11 +29,16 @@ def receive(store: Store, delivery: Any) -> int:
     with store.writing():
         for alert in alerts[:MOST_ALERTS]:
             _keep(store, alert)
+        store.forget_messages()
     return min(len(alerts), MOST_ALERTS)
 
 
 def firing(messages: list[Document]) -> list[Document]:
-    """What fires now: alerts whose newest message, the first of them, is not `resolved`; events never."""
+    """What fires now: alerts whose newest message, the first of them, is not `resolved`; events never.
+
+    `messages` are those told within TOLD_AGAIN. Alertmanager forgets what fires when it is stopped, and then
+    never says that it is over; what still fires it tells again.
+    """
     newest: dict[str, Document] = {}
     for message in messages:
         newest.setdefault(_key(message["name"], message["severity"], message["labels"]), message)
@@ -44,7 +50,7 @@ def _keep(store: Store, alert: dict[str, Any]) -> None:
     name = labels.pop("alertname", "") or "unnamed"
     # An event has happened; that Alertmanager no longer holds it is no news.
     status = RESOLVED if alert.get("status") == RESOLVED and name not in EVENTS else FIRING
-    starts = str(alert.get("startsAt") or "")[:MOST_LABEL]
+    starts = _clean(alert.get("startsAt") or "")
     message = {
         "at": _moment(alert.get("endsAt") if status == RESOLVED else starts),
         "status": status,
@@ -64,12 +70,18 @@ def _key(*parts: Any) -> str:
 
 def _pairs(given: Any, most: int = MOST_LABEL) -> dict[str, str]:
     pairs = list(given.items())[:MOST_LABELS] if isinstance(given, dict) else []
-    return {str(key)[:MOST_LABEL]: str(value)[:most] for key, value in pairs}
+    return {_clean(key): _clean(value, most) for key, value in pairs}
+
+
+def _clean(text: Any, most: int = MOST_LABEL) -> str:
+    """Text that can be kept and shown: JSON may hold halves of characters, which no page can."""
+    return str(text).encode("utf-8", "replace").decode()[:most]
 
 
 def utc(text: str) -> str:
-    """A moment in ISO 8601 as the messages have theirs: UTC, to the second. Raises ValueError."""
-    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A moment in ISO 8601 as the messages have theirs: UTC, to the second. Raises ValueError, OverflowError."""
+    # Not strftime, which writes the year 1 without zeros.
+    return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _moment(text: Any) -> str:

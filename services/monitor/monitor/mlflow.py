@@ -33,12 +33,12 @@ class Mlflow:
         return self._get("model-versions/get", name=name, version=number)["model_version"]
 
     def metrics(self, run_id: str) -> dict[str, float]:
-        """The newest figures of a run. Raises Away."""
-        data = self._get("runs/get", run_id=run_id)["run"]["data"]
-        return {row["key"]: float(row["value"]) for row in data.get("metrics", [])}
+        """The newest figures of a run, none of one that is gone. Raises Away."""
+        found = self.server.json("GET", f"{API}/runs/get", None, params={"run_id": run_id})
+        return read_figures(found["run"]["data"]) if found else {}
 
     def newest_drift(self) -> Document | None:
-        """The newest finished run of the experiment `drift`, or None. Raises Away."""
+        """The newest finished run of the experiment `drift` that has a score, or None. Raises Away."""
         if self._drift is None:
             path = f"{API}/experiments/get-by-name"
             found = self.server.json("GET", path, None, params={"experiment_name": DRIFT})
@@ -47,7 +47,7 @@ class Mlflow:
             self._drift = found["experiment"]["experiment_id"]
         body = {
             "experiment_ids": [self._drift],
-            "filter": "attributes.status = 'FINISHED'",
+            "filter": "attributes.status = 'FINISHED' and metrics.score >= 0",
             "order_by": ["attributes.start_time DESC"],
             "max_results": 1,
         }
@@ -59,6 +59,11 @@ class Mlflow:
         if found is None:
             raise Away(f"MLflow has no {path} {query}")
         return found
+
+
+def read_figures(data: Document) -> dict[str, float]:
+    """The figures of a run as a plain mapping."""
+    return {row["key"]: float(row["value"]) for row in data.get("metrics", [])}
 
 
 def tags(row: Document) -> dict[str, str]:

@@ -96,7 +96,8 @@ def stage_seconds(dag: str, tasks: dict[str, Row]) -> dict[str, float]:
         task = tasks.get(name) or {}
         began = (tasks.get("plan") or task) if name == "data" else task
         if name != "plan" and task.get("state") == "success" and began.get("start_date") and task["end_date"]:
-            found[name] = seconds(task["end_date"]) - seconds(began["start_date"])
+            # A task that was cleared alone ended before its stage began.
+            found[name] = max(0.0, seconds(task["end_date"]) - seconds(began["start_date"]))
     return found
 
 

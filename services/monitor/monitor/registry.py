@@ -6,8 +6,9 @@ from typing import Any
 
 from monitor import git
 from monitor.errors import Away
-from monitor.mlflow import Mlflow, tags
+from monitor.mlflow import Mlflow, read_figures, tags
 from monitor.outcomes import seconds
+from monitor.runs import FIRST_LOOK
 from monitor.store import Store
 
 log = logging.getLogger(__name__)
@@ -66,11 +67,14 @@ class RegistryWatch:
         }
 
     def _data_made(self, commit: str) -> float | None:
-        """When the data commit was made; None where Git does not tell now."""
+        """When the data commit was made; None where Git does not tell now.
+
+        The samples' commits have a fixed date: nothing is older than the monitor's first look.
+        """
         if not COMMIT.fullmatch(commit):
             return None
         try:
-            return git.made_at(self.data_repository, commit)
+            return max(git.made_at(self.data_repository, commit), self.store.known(FIRST_LOOK) or 0.0)
         except Away as error:
             log.warning("When data commit %s was made is not known yet: %s", commit[:12], error)
             return None
@@ -79,8 +83,7 @@ class RegistryWatch:
         run = self.mlflow.newest_drift()
         if not run:
             return
-        said = {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}
-        figures = {row["key"]: float(row["value"]) for row in run["data"].get("metrics", [])}
+        said, figures = tags(run["data"]), read_figures(run["data"])
         scores = {
             key: value
             for key, value in sorted(figures.items())

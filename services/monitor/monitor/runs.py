@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor import events, histograms, outcomes
 from monitor.airflow import DAGS, LOOP, PROMOTION, Airflow, Row
-from monitor.errors import Away
+from monitor.errors import Away, Later
 from monitor.outcomes import Said, seconds
 from monitor.statuses import SUCCESS, Statuses
 from monitor.store import Store
@@ -43,14 +43,14 @@ class RunWatch:
     def look(self) -> None:
         """See what runs, and record what has ended since. Raises Away."""
         going = self.airflow.going()
-        oldest = {
-            dag: min((_began(run) for run in going if run["dag_id"] == dag), default=None) for dag in DAGS
-        }
-        self.store.know(GOING, oldest)
+        self.store.know(GOING, {dag: _oldest([run for run in going if run["dag_id"] == dag]) for dag in DAGS})
         recorded = 0
         for run in self.airflow.ended(self._since()):
             if run["dag_id"] in DAGS and run.get("end_date") and not self.store.has_run(_key(run)):
-                self._keep(_key(run), self._end(run))
+                try:
+                    self._keep(_key(run), self._end(run))
+                except Later:
+                    return  # ends are kept in their order
                 recorded += 1
             if recorded >= AT_ONCE:
                 return
@@ -112,9 +112,9 @@ class RunWatch:
             return {}, None  # what is done again by hand tells nothing of a push
         try:
             rows = self.statuses.all_ci(str(conf["repository"]), str(conf["commit"]))
-        except Away:
+        except Away as error:
             if time.time() - seconds(run["end_date"]) < PATIENCE:
-                raise
+                raise Later(str(error)) from error
             rows = []
         if not rows:
             return {}, None
@@ -160,5 +160,8 @@ def _key(run: Row) -> tuple[str, str, str]:
     return run["dag_id"], run["dag_run_id"], run["end_date"]
 
 
-def _began(run: Row) -> float:
-    return seconds(run.get("queued_at") or run["run_after"])
+def _oldest(going: list[Row]) -> float | None:
+    """When the oldest run began, as its time limit is counted; of one that is queued alone, when it was."""
+    started = [run["start_date"] for run in going if run.get("start_date")]
+    asked = [run.get("queued_at") or run["run_after"] for run in going]
+    return min(map(seconds, started or asked), default=None)

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS events (
     key TEXT PRIMARY KEY, at REAL, document TEXT, delivered INTEGER DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS messages (
-    id INTEGER PRIMARY KEY, key TEXT UNIQUE, at TEXT, name TEXT, document TEXT
+    id INTEGER PRIMARY KEY, key TEXT UNIQUE, at TEXT, name TEXT, document TEXT, told REAL
 );
 """
 
@@ -69,8 +69,7 @@ class Store:
         with self.writing():
             self._do("DELETE FROM runs WHERE at < ?", before)
             self._do("DELETE FROM events WHERE at < ?", before)
-            newest = "SELECT id FROM messages ORDER BY id DESC LIMIT ?"
-            self._do(f"DELETE FROM messages WHERE id NOT IN ({newest})", MOST_MESSAGES)
+            self.forget_messages()
 
     # -- runs
 
@@ -142,14 +141,22 @@ class Store:
     def add_message(self, key: str, message: Document) -> None:
         """Put a message into the inbox; one of the same key is no second one."""
         self._do(
-            "INSERT OR IGNORE INTO messages (key, at, name, document) VALUES (?, ?, ?, ?)",
-            *(key, message["at"], message["name"], json.dumps(message)),
+            "INSERT INTO messages (key, at, name, document, told) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET told = excluded.told",
+            *(key, message["at"], message["name"], json.dumps(message), time.time()),
         )
 
-    def messages(self, name: str = "", since: str = "", limit: int = MOST_MESSAGES) -> list[Document]:
-        """The messages, newest first; of one name, and of `since` (ISO 8601, UTC) or later."""
-        wanted = "(? = '' OR name = ?) AND at >= ? ORDER BY at DESC, id DESC LIMIT ?"
-        rows = self._rows(f"SELECT document FROM messages WHERE {wanted}", name, name, since, limit)
+    def forget_messages(self) -> None:
+        """Remove all but the newest messages."""
+        newest = "SELECT id FROM messages ORDER BY id DESC LIMIT ?"
+        self._do(f"DELETE FROM messages WHERE id NOT IN ({newest})", MOST_MESSAGES)
+
+    def messages(self, name: str = "", since: str = "", told_since: float = 0.0) -> list[Document]:
+        """The messages, newest first; of one name, of `since` (ISO 8601, UTC) or later, and told, if only
+        again, at `told_since` (seconds since 1970) or later.
+        """
+        wanted = "(? = '' OR name = ?) AND at >= ? AND told >= ? ORDER BY at DESC, id DESC"
+        rows = self._rows(f"SELECT document FROM messages WHERE {wanted}", name, name, since, told_since)
         return [json.loads(document) for (document,) in rows]
 
     def _do(self, statement: str, *values: Any) -> None:

@@ -80,7 +80,7 @@ class Watch:
             return False
         except Exception:  # an answer of a form that nobody foresaw must not end the other looks
             log.exception("The answer of %s could not be used", name)
-            return True
+            return False
         if before is False:
             log.info("%s answers again", name)
         return True

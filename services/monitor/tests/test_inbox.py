@@ -2,6 +2,7 @@
 
 import html
 import json
+import time
 
 import pytest
 
@@ -172,3 +173,34 @@ def test_odd_pieces_do_no_harm(monitor):
     assert post(monitor, odd, {"startsAt": "9999-12-31T23:59:59Z"}).status_code == 200
     assert {message["name"] for message in monitor.messages()} == {"unnamed"}
     assert "unnamed" in page(monitor)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"startsAt": "0100-01-01T00:00:00Z"},
+        {"status": "resolved", "endsAt": "0001-01-01T00:00:00Z"},
+        {"startsAt": "0001-01-01T00:00:00+14:00"},
+        {"annotations": {"summary": "\ud800"}, "labels": {"alertname": "\udfff"}},
+    ],
+)
+def test_no_message_breaks_the_page(monitor, odd):
+    assert post(monitor, FIRING | odd).status_code == 200
+    assert monitor.client.get("/").status_code == 200
+    assert len(monitor.messages()) == 1
+
+
+def test_a_moment_before_all_moments_is_refused(monitor):
+    assert monitor.client.get("/messages?since=0001-01-01T00:00:00%2B14:00").status_code == 400
+
+
+def test_what_is_told_no_more_fires_no_more(monitor, monkeypatch):
+    """Alertmanager was stopped while it fired: nobody says that it is over."""
+    post(monitor, FIRING)
+    assert len(inbox.firing(monitor.store.messages(told_since=time.time() - inbox.TOLD_AGAIN))) == 1
+    later = time.time() + inbox.TOLD_AGAIN + 1
+    assert not inbox.firing(monitor.store.messages(told_since=later - inbox.TOLD_AGAIN))
+    monkeypatch.setattr("monitor.store.time.time", lambda: later)
+    post(monitor, FIRING)
+    assert len(inbox.firing(monitor.store.messages(told_since=later - inbox.TOLD_AGAIN))) == 1
+    assert len(monitor.messages()) == 1

@@ -2,6 +2,8 @@
 
 import pytest
 
+from monitor.runs import FIRST_LOOK
+
 COMMIT, DATA = "856cbb3a8d3b479f36989463555d5e257c6fa0ca", "f003c3a58748"
 
 
@@ -19,7 +21,8 @@ def test_the_served_version(monitor):
     monitor.look()
     assert monitor.metrics()["loop_served_info"] == {(COMMIT, DATA, "iris", "2"): 1.0}
     assert monitor.value("loop_served_metric", "accuracy", "iris", "2") == 1.0
-    assert monitor.value("loop_served_data_timestamp_seconds", "iris") == 1767225600
+    # The commit's own date lies before the sandbox was.
+    assert monitor.value("loop_served_data_timestamp_seconds", "iris") == monitor.store.known(FIRST_LOOK) > 1767225600
     created = monitor.value("loop_served_created_timestamp_seconds", "iris")
     assert 0 < created < monitor.value("loop_served_promoted_timestamp_seconds", "iris")
     page = monitor.client.get("/").get_data(as_text=True)
@@ -79,3 +82,10 @@ def test_the_newest_judgement_of_drift(monitor, world):
     }
     assert monitor.value("loop_drift_rows", *named) == 300
     assert monitor.value("loop_drift_timestamp_seconds", *named) == 5
+
+
+@pytest.mark.usefixtures("data_commit")
+def test_a_data_commit_of_its_own_time(monitor):
+    monitor.since_the_beginning()
+    monitor.look()
+    assert monitor.value("loop_served_data_timestamp_seconds", "iris") == 1767225600

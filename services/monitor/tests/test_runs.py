@@ -117,7 +117,8 @@ def test_a_late_end_of_the_other_dag_is_seen(monitor, world):
 def test_the_age_of_the_oldest_run(monitor, world):
     monitor.look()
     assert monitor.metrics()["loop_run_age_seconds"] == {(LOOP,): 0.0, (PROMOTION,): 0.0}
-    world.runs[REJECTED] |= {"state": "running", "end_date": None, "queued_at": now(-100)}
+    world.runs[REJECTED] |= {"state": "running", "end_date": None}
+    world.runs[REJECTED] |= {"queued_at": now(-5000), "start_date": now(-100)}  # its limit begins with it
     monitor.look()
     assert 100 <= monitor.value("loop_run_age_seconds", LOOP) < 200
 

@@ -24,12 +24,12 @@ HEADERS = {
     "X-Data-Version": "The version of the data that it was trained on.",
     "X-Model-Role": "`champion` or `challenger`; `none` without a model.",
 }
-#: Of some problems: a header, what it says, and whether it is always there.
+#: Of some problems: a header, what it says, and whether each of their status has it.
 PROBLEM_HEADERS = {
-    "unauthorized": ("WWW-Authenticate", "What is asked for, RFC 6750."),
-    "no-model": ("Retry-After", "Seconds until the API has looked at MLflow again."),
-    "unknown-request": ("Retry-After", "Seconds until what was just answered is written."),
-    "log-away": ("Retry-After", "Seconds after which to ask again."),
+    "unauthorized": ("WWW-Authenticate", "What is asked for, RFC 6750.", True),
+    "no-model": ("Retry-After", "Seconds until the API has looked at MLflow again.", True),
+    "unknown-request": ("Retry-After", "Seconds until what was just answered is written.", False),
+    "log-away": ("Retry-After", "Seconds after which to ask again.", True),
 }
 #: Problems that any request may meet, those of a body, and those of a prediction.
 ALWAYS = ("malformed-body", "too-slow", "too-large", "media-type", "unexpected")
@@ -46,7 +46,10 @@ def _matching(pattern: str) -> Schema:
 CHOICE = {
     "X-Model-Role": ("Who answers.", {"enum": [*ROLES]}),
     "X-Split-Key": ("Requests of one key are answered by one model.", _matching("^[!-~]+$")),
-    "X-Request-Id": ("An id of the client's own.", _matching("^[A-Za-z0-9._:-]{1,128}$")),
+    "X-Request-Id": (
+        "An id of the client's own; a new one is made where it is not 1 to 128 letters, digits and . _ : -.",
+        {"type": "string"},
+    ),
 }
 
 
@@ -265,8 +268,8 @@ def _problem(kind: str) -> dict[str, Any]:
     status, title = KINDS[kind]
     headers = _headers("X-Request-Id")
     if kind in PROBLEM_HEADERS:
-        name, text = PROBLEM_HEADERS[kind]
-        headers[name] = _header(text)
+        name, text, always = PROBLEM_HEADERS[kind]
+        headers[name] = _header(text, always)
     schema = ref("Refused" if kind.startswith("invalid-") else "Problem")
     return {
         "description": f"{HTTPStatus(status).phrase}: {title[0].lower()}{title[1:]}.",
@@ -279,8 +282,8 @@ def _headers(*names: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _header(text: str) -> dict[str, Any]:
-    return {"description": text, "required": True, "schema": {"type": "string"}}
+def _header(text: str, always: bool = True) -> dict[str, Any]:
+    return {"description": text, "required": always, "schema": {"type": "string"}}
 
 
 def _json(schema: str) -> Schema:

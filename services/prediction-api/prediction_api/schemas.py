@@ -24,6 +24,9 @@ RULES = (
     *("form", "list", "min_rows", "max_rows", "row", "length", "required", "unknown"),
     *("number", "integer", "range", "string", "unicode", "boolean", "model", "time"),
 )
+SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
+#: A true label; null where it is not known.
+LABEL: Schema = {"anyOf": [SCALAR, {"type": "array", "items": SCALAR}]}
 ANYTHING: Schema = {"description": "A JSON value; what the model trained with."}
 TEXT: Schema = {"type": "string"}
 NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
@@ -65,7 +68,7 @@ def fixed() -> dict[str, Schema]:
             "allOf": [ref("Problem"), {"type": "object", "properties": _about(), "required": [*_about()]}]
         },
         "Names": _closed({"models": {"type": "array", "items": TEXT, "maxItems": 1}}),
-        "Feedback": _closed({"request_id": TEXT, "labels": {"type": "array", "items": ANYTHING}}),
+        "Feedback": _closed({"request_id": TEXT, "labels": {"type": "array", "items": LABEL}}),
         "Told": _closed(
             {
                 **{"request_id": TEXT, "model": TEXT, "version": TEXT},

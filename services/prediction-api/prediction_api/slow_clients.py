@@ -56,11 +56,20 @@ def _connections(port: int) -> Iterator[socket.socket]:
         with contextlib.suppress(OSError):  # no socket, or closed by now
             if not os.readlink(FILES / name).startswith("socket:"):
                 continue
-            copy = socket.socket(fileno=os.dup(int(name)))
+            copy = _socket_of(os.dup(int(name)))
             if _is_of(copy, port):
                 yield copy
             else:
                 copy.close()
+
+
+def _socket_of(number: int) -> socket.socket:
+    """The socket of that number, which is closed where it is none: it may be another file by now."""
+    try:
+        return socket.socket(fileno=number)
+    except OSError:
+        os.close(number)
+        raise
 
 
 def _is_of(copy: socket.socket, port: int) -> bool:

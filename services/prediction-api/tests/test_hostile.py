@@ -184,6 +184,8 @@ def test_slow_clients_stop_nobody_and_are_told_so(api: Api) -> None:
     finally:
         over.set()
         dripping.join()
+        for connection in slow:
+            connection.close()
     assert [status for status, _ in answers] == [408] * 12
     assert json.loads(answers[0][1])["type"] == "urn:prediction-api:too-slow"
     assert peak.growth < ROOM

@@ -9,14 +9,13 @@ from mlflow.entities import Run
 from model_training.dataset import Dataset, read_dataset
 from model_training.download import start_download
 from model_training.drift.page import draw
-from model_training.drift.scores import Column, count_different, judge_columns
+from model_training.drift.scores import LEAST_DIFFERENT, Column, count_different, judge_columns
 from model_training.drift.served import Api, Served
-from model_training.errors import TrainingError
 from model_training.settings import DriftSettings
 from model_training.tracking import Experiment, mlflow_errors
 
 EXPERIMENT = "drift"
-LEAST_DIFFERENT = 20
+NEWEST_ROW = "newest_row"  # tag: until when rows were looked at; set when that is done
 
 
 def judge(settings: DriftSettings) -> dict[str, Any]:
@@ -27,21 +26,20 @@ def judge(settings: DriftSettings) -> dict[str, Any]:
     api = Api(settings)
     served = api.served()
     if served is None:
-        return _unjudged(settings, None, 0, "No model is served")
-    rows = api.requests_of(served, settings.drift_window_hours)
-    if len(rows) < settings.drift_least_rows:
-        return _unjudged(settings, served, len(rows), f"{len(rows)} rows of {_named(served)}")
+        return _unjudged(None, 0, "no model is served")
+    rows, least = api.requests_of(served, settings.drift_window_hours), settings.drift_least_rows
+    found = f"{len(rows)} rows of {_named(served)} in {settings.drift_window_hours:g} h"
+    if len(rows) < least:
+        return _unjudged(served, len(rows), f"{found}, and {least} are asked for")
     with start_download(served.data_version) as download:
         dataset = read_dataset(download.wait())
     inputs = [row["inputs"] for row in rows]
     if too_alike(inputs, dataset.train.rows):
-        why = f"{len(rows)} rows of {_named(served)}, but only {count_different(inputs)} that differ"
-        return _unjudged(settings, served, len(rows), why)
+        why = f"{found}, but only {count_different(inputs)} that differ"
+        return _put_off(settings, served, rows, f"{why}, and {LEAST_DIFFERENT} are asked for")
     columns = judge_columns(dataset.schema, dataset.train.rows, inputs)
     if not columns:
-        raise TrainingError(
-            f"Every column of {_named(served)} is masked in the prediction log (MASKED_COLUMNS)."
-        )
+        return _put_off(settings, served, rows, f"{found}, but every column is masked (MASKED_COLUMNS)")
     with mlflow_errors(settings.mlflow_tracking_uri):
         return _record(settings, served, dataset, rows, columns)
 
@@ -61,16 +59,33 @@ def _record(
     """Store one run with scores and report; the task's result."""
     experiment = Experiment(EXPERIMENT, settings.loop_run_id)
     experiment.end_abandoned_runs()
-    tags = {"model": served.name, "version": served.version, "loop_run_id": settings.loop_run_id}
-    tags |= {"data_version": served.data_version, "newest_row": rows[0]["at"]}
-    with experiment.run(tags) as run:
+    with experiment.run(_tags(settings, served)) as run:
         result = summary(settings, served, len(rows), columns) | {"mlflow_run_id": run.info.run_id}
         _log(experiment, run, settings, result)
         masked = [name for name in dataset.schema.columns if name not in columns]
         page = draw(result, columns, masked, len(dataset.train.rows), settings, served.data_version)
         mlflow.log_text(page, "drift.html")
         mlflow.log_dict(result, "drift.json")
+        mlflow.set_tag(NEWEST_ROW, rows[0]["at"])
     return result
+
+
+def _put_off(settings: DriftSettings, served: Served, rows: list[dict[str, Any]], why: str) -> dict[str, Any]:
+    """No judgement, and a run without scores that remembers which rows were looked at: only newer ones are asked of again."""
+    with mlflow_errors(settings.mlflow_tracking_uri):
+        tags = _tags(settings, served) | {NEWEST_ROW: rows[0]["at"]}
+        with Experiment(EXPERIMENT, settings.loop_run_id).run(tags):
+            mlflow.set_tag("detail", why)
+    return _unjudged(served, len(rows), why)
+
+
+def _tags(settings: DriftSettings, served: Served) -> dict[str, str]:
+    return {
+        "model": served.name,
+        "version": served.version,
+        "data_version": served.data_version,
+        "loop_run_id": settings.loop_run_id,
+    }
 
 
 def summary(settings: DriftSettings, served: Served, rows: int, columns: dict[str, Column]) -> dict[str, Any]:
@@ -103,24 +118,23 @@ def _sentence(settings: DriftSettings, served: Served, rows: int, worst: str, sc
 def _log(experiment: Experiment, run: Run, settings: DriftSettings, result: dict[str, Any]) -> None:
     metrics = {"score": result["score"], "rows": float(result["rows"])}
     for name, column in result["columns"].items():
+        shown = {"psi": column["psi"] if column["scored"] else None, "ks": column["ks"]}
         metrics |= {
-            f"{test}.{_metric_name(name)}": column[test] for test in ("psi", "ks") if column[test] is not None
+            f"{test}.{_metric_name(name)}": value for test, value in shown.items() if value is not None
         }
     params = {"psi": settings.drift_psi, "window_hours": settings.drift_window_hours}
     experiment.log_figures(run, params, metrics)
 
 
 def _metric_name(column: str) -> str:
-    """MLflow knows letters, digits and these signs in the name of a metric."""
-    return "".join(sign if sign.isalnum() or sign in "_-. /:" else "_" for sign in column)[:200]
+    """MLflow knows letters, digits and these signs in the name of a metric, and takes a slash for a folder."""
+    return "".join(sign if sign.isalnum() or sign in "_-. " else "_" for sign in column)[:200]
 
 
-def _unjudged(settings: DriftSettings, served: Served | None, rows: int, why: str) -> dict[str, Any]:
-    least = settings.drift_least_rows
-    detail = f"No judgement: {why} in {settings.drift_window_hours:g} h, and {least} are asked for."
+def _unjudged(served: Served | None, rows: int, why: str) -> dict[str, Any]:
     return {
         "state": "passed",
-        "detail": detail if served else f"No judgement: {why}.",
+        "detail": f"No judgement: {why}.",
         "drifted": False,
         "score": None,
         "rows": rows,

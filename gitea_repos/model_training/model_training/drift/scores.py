@@ -11,6 +11,8 @@ from scipy import stats
 from model_training.drift.bins import Counts, category_bins, even_bins, quantile_bins
 from model_training.schema import Schema
 
+#: Fewer are no sample.
+LEAST_DIFFERENT = 20
 MASK = "***"  # what the prediction log holds of a masked column
 
 
@@ -35,12 +37,15 @@ class Column:
 
 
 def judge_columns(schema: Schema, training: pd.DataFrame, inputs: list[dict[str, Any]]) -> dict[str, Column]:
-    """Every column that can be judged; one that is masked in any request is left out."""
+    """Every column that can be judged, by the rows that the log does not mask.
+
+    Some are and some are not where the setting changed, or where a client sends the mask itself.
+    """
     found, different = {}, count_different(inputs)
     for name, kind in schema.columns.items():
-        asked = [row.get(name) for row in inputs]
-        if MASK not in asked:
-            found[name] = JUDGES[kind](training[name].tolist(), asked, different)
+        asked = [value for value in (row.get(name) for row in inputs) if value != MASK]
+        if len(asked) >= LEAST_DIFFERENT:
+            found[name] = JUDGES[kind](training[name].tolist(), asked, min(different, len(asked)))
     return found
 
 

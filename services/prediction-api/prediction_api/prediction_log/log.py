@@ -28,7 +28,8 @@ class PredictionLog:
         made = Rows(settings.masked_columns, metrics)
         self.writer = Writer(self.queue, made, self.store, metrics, settings.prediction_log_days)
         self._shadow_rows = metrics.shadow_rows
-        self._dropped = metrics.log_rows.labels("dropped")
+        # Both from the start: what begins with its first value does not rise, and alerts look at what rises.
+        self._dropped, _ = metrics.log_rows.labels("dropped"), metrics.log_rows.labels("lost")
 
     def put(self, record: Record, model: Model, predictions: list) -> bool:
         """Have an answered request logged; one that finds the queue full is counted and forgotten."""
