@@ -6,7 +6,7 @@ import time
 
 import pytest
 import requests
-from helpers import FLOWERS, SPECIES, STAGES, bearer, detail, predict, states
+from helpers import FLOWERS, SPECIES, STAGES, bearer, cut_tests, detail, predict, states
 
 from sandbox.http import Http
 from sandbox.wait import wait_until
@@ -185,8 +185,8 @@ def test_a_failing_test_stops_in_ci_and_the_old_model_serves(sandbox, clone):
     assert "tests.test_broken.test_broken" in detail(receipt, "ci")
     assert states(receipt)["train"] == "skipped"
     assert served_version(sandbox) == before
-    (work.folder / "tests" / "test_broken.py").unlink()
-    work.push("Mend the test\n\nStarts-Run: no")  # for the tests that come after
+    cut_tests(work)  # the broken one too: what comes after is about the loop, and its builds become cheap
+    work.push("Leave few tests\n\nStarts-Run: no")
 
 
 def test_bad_raw_data_stops_at_data_and_names_column_and_rule(sandbox, clone):

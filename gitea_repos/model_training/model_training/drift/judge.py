@@ -71,7 +71,7 @@ def _record(
 
 
 def _put_off(settings: DriftSettings, served: Served, rows: list[dict[str, Any]], why: str) -> dict[str, Any]:
-    """No judgement, and a run without scores that remembers which rows were looked at: only newer ones are asked of again."""
+    """No judgement, and a run without scores: it remembers until when rows were looked at."""
     with mlflow_errors(settings.mlflow_tracking_uri):
         tags = _tags(settings, served) | {NEWEST_ROW: rows[0]["at"]}
         with Experiment(EXPERIMENT, settings.loop_run_id).run(tags):
@@ -127,7 +127,7 @@ def _log(experiment: Experiment, run: Run, settings: DriftSettings, result: dict
 
 
 def _metric_name(column: str) -> str:
-    """MLflow knows letters, digits and these signs in the name of a metric, and takes a slash for a folder."""
+    """MLflow knows letters, digits and these signs; a slash would be a folder."""
     return "".join(sign if sign.isalnum() or sign in "_-. " else "_" for sign in column)[:200]
 
 
