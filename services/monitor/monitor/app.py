@@ -48,7 +48,12 @@ def create_app(store: Store, watch: Watch) -> Flask:
         names = sorted({message["name"] for message in everything})
         context = {"served": store.known(SERVED), "up": store.known(UP) or {}, "services": SERVICES}
         return render_template(
-            "inbox.html", messages=shown, names=names, chosen=name, firing=firing(store.messages(told_since=time.time() - TOLD_AGAIN)), **context
+            "inbox.html",
+            messages=shown,
+            names=names,
+            chosen=name,
+            firing=firing(store.messages(told_since=time.time() - TOLD_AGAIN)),
+            **context,
         )
 
     @app.get("/messages")

@@ -79,7 +79,7 @@ def _clean(text: Any, most: int = MOST_LABEL) -> str:
 
 
 def utc(text: str) -> str:
-    """A moment in ISO 8601 as the messages have theirs: UTC, to the second. Raises ValueError, OverflowError."""
+    """A moment in ISO 8601 as messages have theirs: UTC, to the second. Raises ValueError, OverflowError."""
     # Not strftime, which writes the year 1 without zeros.
     return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from monitor import histograms
-from monitor.airflow import DAGS, LOOP
+from monitor.airflow import DAGS
 from monitor.heads import HEADS
-from monitor.outcomes import FAILED, OTHER, OUTCOMES, REASONS, RULES, SERVED, STAGES
+from monitor.outcomes import OTHER, OUTCOMES, REASONS, RULES, STAGES
 from monitor.registry import DRIFT
 from monitor.registry import SERVED as CHAMPION
 from monitor.runs import GOING

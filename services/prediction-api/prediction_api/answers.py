@@ -44,7 +44,7 @@ def check_choice(record: Record) -> None:
     """Problem 400 where X-Model-Role names neither of the two, or X-Split-Key cannot be told apart."""
     if record.split_key == "":  # what the server makes of a header that is not visible ASCII
         raise Problem("unknown-key", "X-Split-Key must be visible ASCII, or be left out.")
-    if record.asked_role and record.asked_role not in ROLES:
+    if record.asked_role is not None and record.asked_role not in ROLES:
         raise Problem("unknown-role", f"X-Model-Role must be {' or '.join(ROLES)}, or be left out.")
 
 

@@ -50,7 +50,7 @@ class Record:
         self.route = path if path in ROUTES else _named_route(path)
         self.method = environ["REQUEST_METHOD"][:16]
         self.request_id = _request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        self.asked_role = environ.get("HTTP_X_MODEL_ROLE", "") if self.route in PREDICTS else CHAMPION
+        self.asked_role = environ.get("HTTP_X_MODEL_ROLE") if self.route in PREDICTS else CHAMPION
         self.split_key = environ.get("HTTP_X_SPLIT_KEY")
         #: The model this request is answered with, and its role; taken once.
         self.model: Model | None
