@@ -1,6 +1,5 @@
 #!/bin/sh
 # The docker driver on a real engine, with stand-ins for the images that need a registry; ends with figures in one line.
-# `test-docker.sh prepare` stops where the tests would begin.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
@@ -9,10 +8,7 @@ if ! scripts/engine.sh; then
     echo "✗ The docker driver cannot be tested without an engine. To pass without: ALLOW_NO_DOCKER=1 make test-docker" >&2
     exit 1
 fi
-echo "· building stand-ins: of Jenkins and Grafana there are none; for Gitea and Jenkins services/ci answers over HTTP"
-mkdir -p build
-.venv/bin/python tests/images/build.py --override build/stand-ins.yaml
-[ "${1:-}" != prepare ] || exit 0
+scripts/stand-ins.sh
 echo "· scanning Dockerfiles and secrets"
 uv tool run --quiet --from checkov==3.3.30 checkov --config-file .checkov.yaml --quiet --compact
 echo "· testing task containers and registry images"

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import uniplot
-
 from sandbox import console
 from sandbox.context import Context
 from sandbox.errors import LoopError
@@ -64,6 +62,8 @@ def show_load(found: dict[str, Any]) -> None:
 
 def plot(by_second: list[dict[str, Any]]) -> str:
     """Latencies over the seconds of the test, as text."""
+    import uniplot  # loads NumPy, a third of a second that no other command need wait
+
     names, at = ["p50", "p99"], [each["second"] for each in by_second]
     drawn = uniplot.plot_to_string(
         xs=[at for _ in names],

@@ -2,11 +2,13 @@
 
 import shutil
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from sandbox.clients.s3 import S3Store
 from sandbox.context import Context
+
+if TYPE_CHECKING:
+    from sandbox.clients.s3 import S3Store
 
 
 class RawStore(Protocol):
@@ -40,7 +42,7 @@ class Folder:
 class Bucket:
     """Raw files in a bucket of the object store."""
 
-    def __init__(self, store: S3Store, bucket: str) -> None:
+    def __init__(self, store: "S3Store", bucket: str) -> None:
         self.store, self.bucket = store, bucket
 
     def has(self, name: str) -> bool:
@@ -55,5 +57,7 @@ def raw_store(context: Context) -> RawStore:
     address = urlsplit(context.endpoints.data.outside)
     if address.scheme == "file":
         return Folder(context.endpoints.data.folder)
+    from sandbox.clients.s3 import S3Store  # loads MinIO's client, half a second that few commands need
+
     settings = context.settings
     return Bucket(S3Store(settings.minio_port, settings.minio_root_password), address.netloc)

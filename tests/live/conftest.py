@@ -64,6 +64,8 @@ class Sandbox:
         self.folder = folder
         self.machine = machine
         self.first_up = ""  # what the first `make up` printed
+        self._urls: dict[str, str] = {}
+        self._urls_of = ""  # the .env that they belong to
 
     def put_raw(self, name: str, text: str) -> None:
         self.machine.put_raw(self.folder, name, text)
@@ -104,7 +106,12 @@ class Sandbox:
         return self.json("trace", ref, "--wait", "--timeout", str(LOOP_SECONDS))
 
     def url(self, service: str) -> str:
-        return next(s["url"] for s in self.json("status")["services"] if s["name"] == service)
+        """Where a service answers; asked again only once .env has changed."""
+        settings = (self.folder / ".env").read_text()
+        if settings != self._urls_of:
+            self._urls = {row["name"]: row["url"] for row in self.json("status")["services"]}
+            self._urls_of = settings
+        return self._urls[service]
 
     def login(self, service: str) -> tuple[str, str] | None:
         """User and password of a service, None where it needs none."""
@@ -117,7 +124,7 @@ class Sandbox:
 
     def statuses_url(self) -> str:
         """Where Gitea's routes answer: Gitea, or services/ci where there is none."""
-        port = "GITEA_PORT" if self.json("status")["driver"] == "docker" else "CI_PORT"
+        port = "GITEA_PORT" if self.setting("DRIVER") == "docker" else "CI_PORT"
         return f"http://127.0.0.1:{self.setting(port)}"
 
     def shell(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What a running stack costs: memory and processor of each container, the size of each image."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +21,13 @@ class Figures:
     image_mib: dict[str, int] = field(default_factory=dict)
 
     def measure(self, containers: list[Any]) -> None:
-        """Ask the engine about each running container; takes two seconds each."""
+        """Ask the engine about each running container, all at once: an answer takes two seconds."""
         engine = connect()
-        for container in containers:
-            if container.status != "running":
-                continue
-            name, stats = container.labels[SERVICE], container.stats(stream=False)
+        running = [container for container in containers if container.status == "running"]
+        with ThreadPoolExecutor(len(running)) as beside:
+            answers = list(beside.map(lambda container: container.stats(stream=False), running))
+        for container, stats in zip(running, answers, strict=True):
+            name = container.labels[SERVICE]
             self.memory_mib[name] = memory(stats) // MIB
             self.cpu_percent[name] = round(processor(stats), 1)
             image = container.attrs["Config"]["Image"]

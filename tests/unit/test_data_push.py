@@ -152,7 +152,7 @@ def test_the_address_decides_where_raw_data_lie(monkeypatch, context, settings):
     assert isinstance(raw_store(context), Folder)
     context.endpoints.data.outside, context.settings = "s3://data", settings
     opened = []
-    monkeypatch.setattr("sandbox.raw_store.S3Store", lambda *login: opened.append(login))
+    monkeypatch.setattr("sandbox.clients.s3.S3Store", lambda *login: opened.append(login))
     store = raw_store(context)
     assert isinstance(store, Bucket)
     assert store.bucket == "data"

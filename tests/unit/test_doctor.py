@@ -248,7 +248,7 @@ def test_the_doctor_does_not_write_env_where_every_other_command_adds_a_line(mon
 
 
 def run(monkeypatch, found: list[Finding], *arguments: str):
-    monkeypatch.setattr(cli.doctor, "diagnose", lambda: iter(found))
+    monkeypatch.setattr("sandbox.doctor.diagnose", lambda: iter(found))
     return CliRunner().invoke(cli.cli, ["doctor", *arguments])
 
 
