@@ -16,6 +16,7 @@ from sandbox.wait import wait_until
 DAG = "drift"
 TASKS = ("look", "judge", "start")
 ANSWERED = 50  # rows of one request
+ALERT_SECONDS = 60.0
 LOG_SECONDS = 60.0  # until what was asked is in the log
 
 
@@ -63,7 +64,9 @@ def run_drift(context: Context, shift: float, rows: int, seconds: float) -> Drif
         console.done(f"{said}; it goes on without this command: make trace REF={begun['run_id']}")
     receipt = trace.follow(context, begun["run_id"], seconds) if begun["started"] else None
     report = _report(context, judgement["mlflow_run_id"])
-    return Drifted(traffic, judgement, said, begun["started"], report, receipt, firing(context))
+    # The monitor sees the score, Prometheus the monitor: a minute, most of which a loop has taken already.
+    alerts = firing(context, ALERT_SECONDS) if judgement["drifted"] else []
+    return Drifted(traffic, judgement, said, begun["started"], report, receipt, alerts)
 
 
 def show_drift(drifted: Drifted) -> None:

@@ -2,17 +2,26 @@
 
 from sandbox.context import Context
 from sandbox.http import ApiError, Http
+from sandbox.wait import Deadline, pause
 
+LOOK_EVERY = 2.0  # seconds
 WORD = "drift"  # in the name of each such alert
 
 
-def firing(context: Context) -> list[str]:
-    """Name and summary of each such alert; empty where there is none, or no Prometheus."""
+def firing(context: Context, seconds: float = 0.0) -> list[str]:
+    """Name and summary of each such alert; empty where there is none in that time, or no Prometheus."""
     prometheus = next((each for each in context.driver.services() if each.name == "prometheus"), None)
     if not (prometheus and prometheus.url):
         return []
+    http, deadline = Http("prometheus", prometheus.url), Deadline(seconds)
+    while not (found := _ask(http)) and not deadline.passed():
+        pause(LOOK_EVERY)
+    return found
+
+
+def _ask(prometheus: Http) -> list[str]:
     try:
-        found = Http("prometheus", prometheus.url).get("/api/v1/alerts")["data"]["alerts"]
+        found = prometheus.get("/api/v1/alerts")["data"]["alerts"]
     except (ApiError, KeyError, TypeError):
         return []
     ours = [each for each in found if each["state"] == "firing" and _is_ours(each)]

@@ -247,6 +247,14 @@ def test_bins_hold_every_row() -> None:
     assert quantile_bins(np.full(3, np.nan), np.array([1.0]), 1).requests.tolist() == [1, 0]
 
 
+def test_what_lies_below_a_frequent_least_value_has_its_bin() -> None:
+    """Most rows of training are zero, and requests are suddenly negative."""
+    training = np.append(np.zeros(80), np.arange(1.0, 41.0))
+    counts = quantile_bins(training, np.append(np.full(80, -1.0), np.arange(1.0, 41.0)), 40)
+    assert (counts.training[:2].tolist(), counts.requests[:2].tolist()) == ([0, 80], [80, 0])
+    assert population_stability_index(counts, 120) > 1
+
+
 def test_categories_are_counted_by_name_and_new_ones_together() -> None:
     counts = category_bins([1.0, 2.0, 1.0, None], [1, 2, 3, "x", float("nan")])
     assert counts.labels == ["1", "2", OTHERS, MISSING]

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from typing import Any
 
 from monitor import git
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 SERVED, DRIFT = "served", "drift"
 DATA_REPOSITORY = "data_preprocessing"
 TESTS = ("psi", "ks")
+ASK_GIT_AGAIN = 300.0  # seconds; a commit that is gone stays gone
 MOST = 50  # figures of a run, columns of a judgement: labels are no place for more
 NAME = re.compile(r"[\w./ -]{1,100}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -28,6 +30,7 @@ class RegistryWatch:
         self.store, self.mlflow = store, mlflow
         self.data_repository = f"{git_url}/{DATA_REPOSITORY}.git"
         self.model_name = model_name
+        self._ask_git_at = 0.0  # of time.monotonic
 
     def look(self) -> None:
         """See what is champion, and the newest run of drift. Raises Away."""
@@ -45,7 +48,8 @@ class RegistryWatch:
         )
         if not same:
             known = self._read(name, number, promoted_at)
-        if known["data_made"] is None:
+            self._ask_git_at = 0.0
+        if known["data_made"] is None and time.monotonic() >= self._ask_git_at:
             known = known | {"data_made": self._data_made(known["data_commit"])}
         self.store.know(SERVED, known)
 
@@ -76,6 +80,7 @@ class RegistryWatch:
         try:
             return max(git.made_at(self.data_repository, commit), self.store.known(FIRST_LOOK) or 0.0)
         except Away as error:
+            self._ask_git_at = time.monotonic() + ASK_GIT_AGAIN
             log.warning("When data commit %s was made is not known yet: %s", commit[:12], error)
             return None
 

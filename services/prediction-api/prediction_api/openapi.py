@@ -45,7 +45,7 @@ def _matching(pattern: str) -> Schema:
 #: Headers by name: what a prediction may be asked with.
 CHOICE = {
     "X-Model-Role": ("Who answers.", {"enum": [*ROLES]}),
-    "X-Split-Key": ("Requests of one key are answered by one model.", _matching("^[ -~]*[!-~][ -~]*$")),
+    "X-Split-Key": ("Requests of one key are answered by one model.", _matching(r"^[\t -~]*[!-~][\t -~]*$")),
     "X-Request-Id": (
         "An id of the client's own; a new one is made where it is not 1 to 128 letters, digits and . _ : -.",
         {"type": "string"},

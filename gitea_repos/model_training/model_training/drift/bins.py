@@ -38,6 +38,8 @@ def quantile_bins(training: np.ndarray, requests: np.ndarray, different: int) ->
     number = max(min(MOST_BINS, min(len(known), different) // ROWS_A_BIN), 2)
     inner = np.linspace(0, 1, number + 1)[1:-1]
     edges = np.unique(np.quantile(known, inner)) if len(known) else np.array([])
+    if len(edges) and edges[0] == known.min():  # so many zeros, say, that what is below them needs a bin
+        edges = np.insert(edges, 0, np.nextafter(edges[0], -np.inf))
     return _counted(edges, training, requests).filled()
 
 
