@@ -89,8 +89,8 @@ test: $(SANDBOX) lint ## Rules, units, services, the real loop (about twenty min
 	@scripts/test.sh
 
 .PHONY: test-docker
-test-docker: $(SANDBOX) ## The same loop on containers, on stand-in images (half an hour)
-	@scripts/test-docker.sh
+test-docker: $(SANDBOX) ## The same on containers, on stand-in images (half an hour; PART=parts or PART=live for one half)
+	@scripts/test-docker.sh $(PART)
 
 .PHONY: test-loop
 test-loop: $(SANDBOX) ## Pushes in a row, killed servers, a full disk, Ctrl-C, promotions under load (FAULTS=all: every server at every stage)

@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
 environment="$PWD/build/environments/$1"
 made="$environment/made-of"
+mkdir -p "${environment%/*}"
+if command -v flock >/dev/null; then exec 9>"$environment.lock" && flock 9; fi # the halves of .ci/run make the same ones
 if ! cat "services/$1/requirements-dev.lock" "services/$1/pyproject.toml" | cmp -s - "$made"; then # another test run may use it
     uv venv --quiet --allow-existing --python .venv/bin/python "$environment"
     uv pip sync --quiet --python "$environment" --require-hashes "services/$1/requirements-dev.lock"
