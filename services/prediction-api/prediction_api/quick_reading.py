@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from prediction_api.signature import Column, Signature
+from prediction_api.values import FLOAT64_MAX
 
 #: How large a number may be. A whole one must be exact as a float too, whichever way scikit-learn takes it.
-LIMITS = {"double": np.finfo(np.float64).max, "long": 2.0**53 - 1, "integer": 2.0**31 - 1}
+LIMITS = {"double": np.nextafter(FLOAT64_MAX, 0.0), "long": 2.0**53 - 1, "integer": 2.0**31 - 1}
 CELLS = frozenset({int, float, type(None)})
 
 

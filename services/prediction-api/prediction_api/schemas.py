@@ -1,20 +1,19 @@
 """JSON Schemas of what a request may be and what is answered, made of the served model's signature."""
 
-import sys
 from typing import Any
 
 from prediction_api.challenger import ROLES, SHADOW
 from prediction_api.model import MAX_COUNTED_CLASSES, Model
 from prediction_api.problems import KINDS
 from prediction_api.signature import Column, Signature
-from prediction_api.values import FLOAT32_MAX
+from prediction_api.values import FLOAT32_MAX, FLOAT64_MAX
 
 Schema = dict[str, Any]
 
 #: By the type of a column: what validation takes.
 VALUES: dict[str, Schema] = {
-    "double": {"type": "number", "minimum": -sys.float_info.max, "maximum": sys.float_info.max},
-    "float": {"type": "number", "minimum": -FLOAT32_MAX, "maximum": FLOAT32_MAX},
+    "double": {"type": "number", "exclusiveMinimum": -FLOAT64_MAX, "exclusiveMaximum": FLOAT64_MAX},
+    "float": {"type": "number", "exclusiveMinimum": -FLOAT32_MAX, "exclusiveMaximum": FLOAT32_MAX},
     "long": {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
     "integer": {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1},
     "string": {"type": "string"},

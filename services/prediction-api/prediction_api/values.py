@@ -1,11 +1,13 @@
 """The kinds of column a signature may ask for, and how a JSON value becomes one of their values."""
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-FLOAT32_MAX = 3.4028234663852886e38
+#: The greatest numbers of 64 and 32 bits. They are not taken themselves: greater ones are read as them.
+FLOAT64_MAX, FLOAT32_MAX = sys.float_info.max, 3.4028234663852886e38
 
 
 @dataclass(eq=False)
@@ -35,14 +37,14 @@ def _double(value: Any) -> float:
             value = float(value)
         except OverflowError:
             value = math.inf
-    if not math.isfinite(value):
+    if not abs(value) < FLOAT64_MAX:
         raise BrokenRule("range", "a number that fits 64 bits")
     return value
 
 
 def _float(value: Any) -> float:
     number = _double(value)
-    if abs(number) > FLOAT32_MAX:
+    if abs(number) >= FLOAT32_MAX:
         raise BrokenRule("range", "a number that fits 32 bits")
     return number
 

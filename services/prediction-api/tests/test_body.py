@@ -1,6 +1,7 @@
 """Every body gets the right answer, and no body gets a 5xx."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -41,6 +42,11 @@ REFUSED: dict[str, tuple[bytes, int, tuple[str, str, int | None] | None]] = {
     "deep nesting of objects": (b'{"a":' * 100_000, 400, None),
     "a number of 5000 digits": (b"[[" + b"9" * 5000 + b",1,1,1]]", 400, None),
     "a huge whole number": (b"[[" + b"9" * 400 + b",1,1,1]]", 422, ("range", "sepal_length", 0)),
+    "a whole number that is read as the greatest double": (
+        b"[[%d,1,1,1]]" % (int(sys.float_info.max) + 1),
+        422,
+        ("range", "sepal_length", 0),
+    ),
     "a double that overflows": (b"[[1e999,1,1,1]]", 422, ("range", "sepal_length", 0)),
     "null for a body": (b"null", 422, ("form", "body", None)),
     "a number for a body": (b"1", 422, ("form", "body", None)),

@@ -1,6 +1,7 @@
 """What the quick reading takes, it reads as the rules do; the rest it leaves to them."""
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,9 @@ HEART_ROWS = [
     ["63", 1, 1],
     [10**400, 1, 1],
     [63, 1, 10**400],
+    [63, 1, int(sys.float_info.max) + 1],
+    [63, 1, sys.float_info.max],
+    [63, 1, 1.7976931348623155e308],
     [63, 1, [1]],
     {"age": 63, "sex": 1, "oldpeak": 2.3},
     {"oldpeak": 2.3, "sex": 1, "age": 63},
