@@ -83,12 +83,15 @@ def test_swaps_under_load_fail_no_request_and_mix_no_answer(sandbox, mlflow, two
 
 
 def memory_of_workers(sandbox, api):
-    """MiB (PSS) of the API's workers; None where they are processes of a container."""
+    """MiB of anonymous memory (PSS) of the API's workers; None where they are processes of a container.
+
+    Mapped files are left out: their shares change when other programs end.
+    """
     if sandbox.setting("DRIVER") != "embedded":
         return None
     workers = requests.get(f"{api}/model", timeout=10).json()["workers"]
     rolled = [Path(f"/proc/{worker['pid']}/smaps_rollup").read_text() for worker in workers]
-    return round(sum(int(text.split("Pss:")[1].split()[0]) for text in rolled) / 1024, 1)
+    return round(sum(int(text.split("Pss_Anon:")[1].split()[0]) for text in rolled) / 1024, 1)
 
 
 def last_of(load: Load, version: str, since: float) -> float:
