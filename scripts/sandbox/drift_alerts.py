@@ -1,5 +1,6 @@
 """Alerts about drift that fire in Prometheus, where one runs."""
 
+from sandbox import console
 from sandbox.context import Context
 from sandbox.http import ApiError, Http
 from sandbox.wait import Deadline, pause
@@ -14,16 +15,18 @@ def firing(context: Context, seconds: float = 0.0) -> list[str]:
     if not (prometheus and prometheus.url):
         return []
     http, deadline = Http("prometheus", prometheus.url), Deadline(seconds)
-    while not (found := _ask(http)) and not deadline.passed():
-        pause(LOOK_EVERY)
+    if seconds:
+        console.step(f"waits for the alert, {seconds:.0f} s at most")
+    try:
+        while not (found := _ask(http)) and not deadline.passed():
+            pause(LOOK_EVERY)
+    except (ApiError, KeyError, TypeError):
+        return []
     return found
 
 
 def _ask(prometheus: Http) -> list[str]:
-    try:
-        found = prometheus.get("/api/v1/alerts")["data"]["alerts"]
-    except (ApiError, KeyError, TypeError):
-        return []
+    found = prometheus.get("/api/v1/alerts")["data"]["alerts"]
     ours = [each for each in found if each["state"] == "firing" and _is_ours(each)]
     return sorted({f"{each['labels']['alertname']}: {_summary(each)}" for each in ours})
 

@@ -25,6 +25,7 @@ from sandbox.scenarios import SCENARIOS
 from sandbox.scenarios.parts import Scenario
 from sandbox.settings import CODE, DATA
 
+TOKEN_OF_ENV = r"$(sed -n 's/^API_TOKENS=[^:]*:\([^,]*\).*/\1/p' .env)"
 ORDER = (DATA, CODE)  # of the pushes; the last one starts the run
 
 
@@ -36,6 +37,7 @@ class Brought:
     receipt: Receipt
     pushed: Mapping[str, str]
     url: str
+    token: bool  # whether the API asks for one
     answer: Any
 
     def as_json(self) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def bring(context: Context, name: str, seconds: float) -> Brought:
     receipt = _follow(context, scenario, pushed, seconds)
     url = f"{context.endpoints.prediction_api.outside}/predict"
     answer = _ask(context, scenario) if receipt.state == "passed" else None
-    return Brought(scenario, receipt, pushed, url, answer)
+    return Brought(scenario, receipt, pushed, url, bool(context.settings.api_token), answer)
 
 
 def show_brought(brought: Brought) -> None:
@@ -65,14 +67,15 @@ def show_brought(brought: Brought) -> None:
     trace.show_receipt(brought.receipt)
     if brought.answer is not None:
         console.say()
-        console.say(curl_line(brought.url, brought.scenario.example))
+        console.say(curl_line(brought.url, brought.scenario.example, brought.token))
         console.say(f"  {json.dumps(brought.answer)}")
 
 
-def curl_line(url: str, request: Mapping[str, Any]) -> str:
-    """A command for a shell that sends a request to the prediction API."""
+def curl_line(url: str, request: Mapping[str, Any], token: bool) -> str:
+    """A command for a shell in this folder that asks the prediction API, with the first token of .env."""
     body = shlex.quote(json.dumps(request, ensure_ascii=False))
-    return f"curl -s {url} -H 'Content-Type: application/json' -d {body}"
+    login = f' -H "Authorization: Bearer {TOKEN_OF_ENV}"' if token else ""
+    return f"curl -s {url}{login} -H 'Content-Type: application/json' -d {body}"
 
 
 def _refuse_in_vain(context: Context, scenario: Scenario) -> None:

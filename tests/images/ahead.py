@@ -30,6 +30,7 @@ def main() -> None:
     # Its own code, which knows its own folder, in the environment of this tree.
     path = f"PYTHONPATH={arguments.clone / 'scripts'}"
     subprocess.run(["env", path, sys.executable, "-c", PREPARE], cwd=arguments.clone, check=True)
+    shutil.rmtree(arguments.clone)  # its .env holds passwords
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Figures:
         """Ask the engine about each running container, all at once: an answer takes two seconds."""
         engine = connect()
         running = [container for container in containers if container.status == "running"]
-        with ThreadPoolExecutor(len(running)) as beside:
+        with ThreadPoolExecutor(max(1, len(running))) as beside:
             answers = list(beside.map(lambda container: container.stats(stream=False), running))
         for container, stats in zip(running, answers, strict=True):
             name = container.labels[SERVICE]

@@ -69,7 +69,7 @@ class Embedded:
     image = r"env:sha256:[0-9a-f]{64}"
 
     def prepare(self, folder: Path) -> str:  # noqa: ARG002
-        return "DRIVER=embedded\n"
+        return "DRIVER=embedded\nAPI_WORKERS=2\n"  # what is right with one may be wrong with two
 
     def a_taken_port(self) -> AbstractContextManager[object]:
         return nullcontext()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from sandbox.drivers import prometheus_files
 from sandbox.drivers.alertmanager_file import alertmanager_file
 from sandbox.drivers.prometheus_files import scrape_file
 
@@ -65,3 +66,14 @@ def test_jobs_of_what_does_not_run_are_left_out(root):
     assert document["alerting"]["alertmanagers"] == []
     told = yaml.safe_load(scrape_file(URLS | {"alertmanager": "http://127.0.0.1:4"}))["alerting"]
     assert told["alertmanagers"][0]["static_configs"] == [{"targets": ["127.0.0.1:4"]}]
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"), [("2.42.0+ds", True), ("3.14.0", True), ("2.31.2", False), ("x", False)]
+)
+def test_a_prometheus_that_does_not_know_the_rules_is_none(tmp_path, monkeypatch, said, taken):
+    program = tmp_path / "prometheus"
+    program.write_text(f"#!/bin/sh\necho 'prometheus, version {said} (branch: HEAD)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert ("prometheus" in prometheus_files.present()) is taken

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -67,7 +68,7 @@ def context(tmp_path, monkeypatch):
             clone_url=lambda name: f"file://{tmp_path}/{name}.git",
             prediction_api=SimpleNamespace(outside="http://127.0.0.1:1"),
         ),
-        settings=SimpleNamespace(model_name="", model_pin=""),
+        settings=SimpleNamespace(api_token="", model_name="", model_pin=""),
         driver=SimpleNamespace(services=lambda: [SimpleNamespace(running=True)]),
         prediction_api=api,
         folder=tmp_path,
@@ -238,5 +239,18 @@ def test_where_another_model_came_to_be_served_it_is_not_asked(context, capsys):
 
 
 def test_the_curl_line_survives_a_shell():
-    words = shlex.split(curl_line("http://x/predict", {"text": "it's très bon"}))
+    words = shlex.split(curl_line("http://x/predict", {"text": "it's très bon"}, token=False))
     assert json.loads(words[-1]) == {"text": "it's très bon"}
+
+
+def test_the_curl_line_takes_the_token_of_the_env_file(tmp_path):
+    """By the shell, so that no token is printed."""
+    (tmp_path / ".env").write_text("CI_TOKEN=no\nAPI_TOKENS=me:a-token,you:another\n")
+    line = curl_line("http://x/predict", {"text": "x"}, token=True)
+    shown = subprocess.run(
+        ["sh", "-c", line.replace("curl -s", "printf '%s\\n'", 1)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert shown.stdout.splitlines()[:3] == ["http://x/predict", "-H", "Authorization: Bearer a-token"]

@@ -1,9 +1,12 @@
 """Prometheus and Alertmanager as processes of the embedded driver, where their programs are on PATH."""
 
 import hashlib
+import re
 import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +18,8 @@ from sandbox.settings import ROOT, Settings, write_private
 
 FOLDER = ROOT / "prometheus"
 PROGRAMS = {"prometheus": ("prometheus",), "alertmanager": ("alertmanager", "prometheus-alertmanager")}
+LEAST = {"prometheus": (2, 42)}  # `keep_firing_for` of the rules; an older one is none
+VERSION = re.compile(r"version (\d+)\.(\d+)")
 MEMORY_LIMITS = {
     "prometheus": "96MiB",
     "alertmanager": "32MiB",
@@ -121,7 +126,15 @@ def _url(settings: Settings, name: str) -> str:
 
 
 def _program(name: str) -> str | None:
-    return next(filter(None, map(shutil.which, PROGRAMS[name])), None)
+    found = next(filter(None, map(shutil.which, PROGRAMS[name])), None)
+    return found if found and (name not in LEAST or _is_new_enough(found, LEAST[name])) else None
+
+
+@cache
+def _is_new_enough(program: str, least: tuple[int, int]) -> bool:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    version = VERSION.search(said.stdout + said.stderr)
+    return version is not None and (int(version[1]), int(version[2])) >= least
 
 
 def _rules() -> list[str]:

@@ -10,13 +10,14 @@ import platform
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 from urllib.parse import unquote, urlsplit
+
+from backports import tarfile  # its filters came with Python 3.11.4; Debian 12 has 3.11.2
 
 from ci.environments import Environments, locked
 from ci.errors import ImageError

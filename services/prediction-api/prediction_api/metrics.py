@@ -52,7 +52,12 @@ TABLE = (
         (),
         "When the served model was loaded",
     ),
-    Metric("prediction_api_swaps_total", "counter", ("result",), "Model changes: `served` or `refused`"),
+    Metric(
+        "prediction_api_swaps_total",
+        "counter",
+        ("result",),
+        "Model changes, by each worker: `served`, or `refused`, which counts every try",
+    ),
     Metric("prediction_api_registry_errors_total", "counter", (), "Looks at MLflow that failed"),
     Metric(
         "prediction_api_log_rows_total",

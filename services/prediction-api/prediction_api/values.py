@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-#: The greatest numbers of 64 and 32 bits. They are not taken themselves: greater ones are read as them.
+#: The greatest numbers of 64 and 32 bits. Not taken: what is a little greater is read as them.
 FLOAT64_MAX, FLOAT32_MAX = sys.float_info.max, 3.4028234663852886e38
 
 

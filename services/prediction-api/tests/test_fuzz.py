@@ -36,7 +36,7 @@ def test_every_answer_is_as_the_document_says(
     sys.stdout.write("\n".join(["", summary, *answered, ""]))
     assert run.returncode == 0, run.stdout + run.stderr
     generated, passed = map(int, re.search(r"(\d+) generated, (\d+) passed", summary).groups())
-    assert generated == passed > 2 * int(EXAMPLES)
+    assert generated == passed > 5 * int(EXAMPLES)
     assert not [key for key in counts if key[1] >= 500]
     for route in ("/predict", "/v1/models/{name}:predict"):
         assert {200, 401, 422} <= {status for each, status in counts if each == route}

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from helpers import FLOWERS, SPECIES, predict
+from helpers import FLOWERS, SPECIES, bearer, predict
 
 MADE = ("orders.csv", "data_preprocessing", "model_training")  # by the page, in the sandbox's folder
 
@@ -31,7 +31,7 @@ def run(script, sandbox):
     """The script in the sandbox's folder, stopped by the first command that fails."""
     # A prediction ends without a new line.
     script = script.replace("http://127.0.0.1:8801", sandbox.url("prediction-api")).replace(
-        "\ncurl", "\necho; curl"
+        "\ncurl -s", f"\necho; curl -s -H 'Authorization: {bearer(sandbox)['Authorization']}'"
     )
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],

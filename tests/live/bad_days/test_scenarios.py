@@ -4,7 +4,6 @@ Two loops; iris was brought by the first push of all. In the end the repositorie
 """
 
 import json
-import shlex
 import subprocess
 
 import pytest
@@ -90,7 +89,8 @@ def test_a_scenario_that_is_served_is_left_alone_and_its_curl_line_works(sandbox
     assert f"nothing to do: {model['name']} version {model['version']} is served" in shown.stderr
     assert sandbox.json("status")["model"] == model
     line = next(line for line in shown.stdout.splitlines() if line.startswith("curl "))
-    done = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=30)
+    shell = ["sh", "-c", line]
+    done = subprocess.run(shell, cwd=sandbox.folder, capture_output=True, text=True, timeout=30)
     assert json.loads(done.stdout) == json.loads(shown.stdout.splitlines()[-1])
 
 
