@@ -120,8 +120,8 @@ def test_a_prediction_is_traced_by_its_request_id(sandbox):
     assert [row["prediction"] for row in logged["rows"]] == SPECIES
     assert [row["correct"] for row in logged["rows"]] == [False, True, True, True]
     assert all(1 / 3 < row["confidence"] <= 1 for row in logged["rows"])
-    newest = requests.get(f"{url}/predictions?limit=100", headers=bearer(sandbox), timeout=10).json()["rows"]
-    assert [row["label"] for row in newest if row["request_id"] == request_id] == labels[::-1]
+    newest = requests.get(f"{url}/predictions?limit=4", headers=bearer(sandbox), timeout=10).json()["rows"]
+    assert [row.get("label") for row in newest] == labels[::-1]
     metrics = requests.get(f"{url}/metrics", timeout=10).text
     for result, rows in {"correct": 3, "wrong": 1}.items():
         labelled = rf'model="iris",result="{result}",version="{version}"'
