@@ -250,6 +250,11 @@ def test_api_restarted_while_mlflow_is_down_serves_from_its_copy(sandbox):
         assert predict(sandbox, FLOWERS).headers["X-Model-Version"] == model["version"]
     finally:
         sandbox.control("start", "mlflow")
+        wait_until(lambda: healthy(sandbox, "mlflow"), what="MLflow to answer again", seconds=120)
+
+
+def healthy(sandbox, name):
+    return next(row["healthy"] for row in sandbox.json("status")["services"] if row["name"] == name)
 
 
 def sandbox_ready(sandbox):
