@@ -67,13 +67,11 @@ def show_challenge(about: dict[str, Any]) -> None:
     if not challenger:
         console.done(f"nobody challenges version {about['version']}")
         return
-    share = (
-        "predicts in the shadow" if challenger["mode"] == "shadow" else f"answers {challenger['percent']:g} %"
-    )
+    in_shadow = challenger["mode"] == "shadow"
+    share = "predicts in the shadow" if in_shadow else f"answers {challenger['percent']:g} %"
     console.done(f"version {challenger['version']} {share}; version {about['version']} is the champion")
-    console.say(
-        "Choose it in a request by the header X-Model-Role: challenger; keep users apart by X-Split-Key"
-    )
+    chosen = "A request with the header X-Model-Role: challenger is answered by it"
+    console.say(f"{chosen}, no other is" if in_shadow else f"{chosen}; X-Split-Key keeps users apart")
 
 
 def _followed(context: Context, number: str | None, percent: float, shadow: bool) -> dict[str, Any]:

@@ -149,6 +149,7 @@ SECRETS = ("_password", "_secret", "_token", "_secret_key")
 SECRET_FORM = r"[A-Za-z0-9_-]+"
 # As in prediction_api/access.py, which reads it; here it is said before anything starts.
 NAMED_TOKENS = r" *[A-Za-z0-9._-]{1,64}:[A-Za-z0-9._~+/-]+=* *"
+PIN = r"[1-9]\d{0,9}|[0-9a-f]{32}"
 CHOICES = {"promotion": ("auto", "manual"), "prediction_log": ("on", "off")}
 
 
@@ -223,7 +224,7 @@ def load_settings(root: Path = ROOT) -> Settings:
     values = dotenv_values(path, interpolate=False)
     problems: list[str] = []
     parsed = {f.name: _parse(f.name, f.type, values.get(f.name.upper()), problems) for f in fields(Settings)}
-    problems += _half_told(values)
+    problems += _half_told(values) + _bad_pin(values)
     if problems:
         raise SettingsError(
             "\n".join(["Some values in .env cannot be used:", *problems]), "Edit .env, then: make up"
@@ -240,6 +241,16 @@ def _half_told(values: dict[str, str | None]) -> list[str]:
     if not slack.startswith(("https://", "http://")):
         problems.append("  SLACK_WEBHOOK_URL: write the whole address, https://…")
     return problems
+
+
+def _bad_pin(values: dict[str, str | None]) -> list[str]:
+    """What the prediction API would not start with, as its settings.py says."""
+    pin = (values.get("MODEL_PIN") or "").strip()
+    if pin and not re.fullmatch(PIN, pin):
+        return [f"  MODEL_PIN={pin}: write a version such as 3, or a run id of 32 hex digits"]
+    if pin.isdigit() and not values.get("MODEL_NAME"):
+        return [f"  MODEL_PIN={pin} needs MODEL_NAME too: every model has a version of that number"]
+    return []
 
 
 def _parse(name: str, kind: object, value: str | None, problems: list[str]) -> object:

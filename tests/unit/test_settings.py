@@ -141,3 +141,18 @@ def test_wrong_tokens_are_an_error_that_shows_none(folder, tokens):
     with pytest.raises(SettingsError, match="API_TOKENS: write name:token") as wrong:
         load_settings(folder)
     assert "hid" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("pin", "model", "said"),
+    [("1", "", "needs MODEL_NAME"), ("v1", "iris", "write a version"), ("1", "iris", ""), ("a" * 32, "", "")],
+)
+def test_a_pin_the_api_would_not_start_with_is_told_before_it_does(folder, pin, model, said):
+    create_env_file(folder)
+    save_setting("MODEL_PIN", pin, folder)
+    save_setting("MODEL_NAME", model, folder)
+    if not said:
+        assert load_settings(folder).model_pin == pin
+        return
+    with pytest.raises(SettingsError, match=said):
+        load_settings(folder)
